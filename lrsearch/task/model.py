@@ -1,0 +1,151 @@
+"""The task as the rest of the project sees it: frozen data, already checked.
+
+``lrsearch.task.file`` makes it from YAML; nothing here reads or writes anything.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lrsearch.errors import TaskError
+from lrsearch.ladder import LADDERS, Ladder, LadderName
+from lrsearch.trial import SearchId
+
+Mode = Literal["min", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A hyperparameter to search, from ``start`` (on the ladder) outward, within ``limits`` (values)."""
+
+    start: float
+    ladder_name: LadderName
+    limits: tuple[float, float]
+
+    @property
+    def ladder(self) -> Ladder:
+        """The ladder that the search visits."""
+        return LADDERS[self.ladder_name]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A hyperparameter that takes another entry's value, ``times`` a factor."""
+
+    of: SearchId
+    """The entry and the hyperparameter of it that is shared; it may itself be fixed, searched or shared."""
+    times: float = 1.0
+
+
+Hyperparameter = float | Searched | Shared
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One named optimizer of a task.
+
+    ``optimizer`` is a class of ``torch.optim`` by its name in lower case, or ``package.module:Class``.
+    ``hyperparameters`` are its numbers in the order written, CProp's as ``cprop.c``, ``cprop.beta``,
+    ``cprop.eps``; ``options`` are its other constructor arguments (``amsgrad: true``, ``betas: [0.9, 0.99]``),
+    CProp's as ``cprop.measure`` and so on. ``arguments`` go over the task's own.
+    """
+
+    name: str
+    optimizer: str
+    hyperparameters: Mapping[str, Hyperparameter]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    wrapped_in_cprop: bool = False
+
+    def searches(self) -> Iterator[tuple[SearchId, Searched]]:
+        """Give the entry's searches in the order written."""
+        for name, hyperparameter in self.hyperparameters.items():
+            if isinstance(hyperparameter, Searched):
+                yield SearchId(self.name, name), hyperparameter
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a replica trains and how often it is evaluated, in iterations (updates)."""
+
+    iterations: int
+    evaluate_every: int
+
+    def evaluations(self) -> Iterator[int]:
+        """Give the iterations after which a replica is evaluated: 0, every ``evaluate_every``, the last."""
+        yield from range(0, self.iterations, self.evaluate_every)
+        yield self.iterations
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What decides: the mean of the last ``window`` evaluations of the metric called ``name``.
+
+    ``examples`` is how many the deciding evaluations use (None: all), ``curve_examples`` those in between.
+    """
+
+    name: str
+    mode: Mode = "min"
+    examples: int | None = None
+    curve_examples: int | None = None
+    window: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one worker takes; ``cpus`` is its number of threads too. GPUs may be a fraction."""
+
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a key of the task file stands; both count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task file, checked: a workload, a budget, a metric and optimizer entries.
+
+    ``path`` is the file; the Python that ``workload`` names as ``FILE.py:callable`` lies relative to its folder.
+    ``text`` is the file's content, kept so that a study can go on without the file.
+    """
+
+    path: Path
+    text: str
+    name: str
+    workload: str
+    budget: Budget
+    metric: Metric
+    entries: Mapping[str, Entry]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int = 3
+    tolerance: float = 0.05
+    resources: Resources = field(default_factory=Resources)
+    positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the task file, where the Python that it names is looked for."""
+        return self.path.parent
+
+    def searches(self) -> dict[SearchId, Searched]:
+        """Give all searches of all entries, in the order written."""
+        return {search: searched for entry in self.entries.values() for search, searched in entry.searches()}
+
+    def arguments_of(self, entry: str) -> dict[str, Any]:
+        """Give the workload's arguments for an entry: the task's, with the entry's own over them."""
+        return {**self.arguments, **self.entries[entry].arguments}
+
+    def error(self, problem: str, *key: str | int) -> TaskError:
+        """Make the error for what stands under ``key`` (``"optimizers", "sgd", "lr"``) or its nearest parent."""
+        while key and key not in self.positions:
+            key = key[:-1]
+        position = self.positions.get(key)
+        where = f"{self.path}:{position.line}:{position.column}" if position else str(self.path)
+        return TaskError(where, problem)
