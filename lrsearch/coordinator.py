@@ -1,0 +1,178 @@
+"""The only place where a decision becomes a trial: asks the strategies, writes to the store, feeds the engine."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from lrsearch.ports import Store
+from lrsearch.search import Launch
+from lrsearch.searches import SearchState, chosen_values, in_order, state_of
+from lrsearch.task.model import Task
+from lrsearch.trial import Evaluation, Failed, Outcome, SearchId, Trial, TrialSpec
+from lrsearch.verdict import Verdict
+
+MAX_LOST = 3
+"""How often a replica is trained again after its worker died, before that counts as a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A replica was handed out; one with evaluations on record goes on where it stopped."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A running replica was evaluated."""
+
+    trial: Trial
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A replica ended."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """A search ended."""
+
+    verdict: Verdict
+
+
+Event = Started | Evaluated | Ended | Concluded
+Observer = Callable[[Event], None]
+
+
+class Coordinator:
+    """Hands out replicas one by one as the strategies want them, and records what becomes of them.
+
+    Args:
+        task: what to search.
+        store: where trials are kept; its history decides where the searches stand.
+        only: entries to search, with those that they share values from; all if None.
+        observer: told of everything that happens, after it is on record.
+    """
+
+    def __init__(
+        self, task: Task, store: Store, only: frozenset[str] | None = None, observer: Observer = lambda event: None
+    ) -> None:
+        self._task = task
+        self._store = store
+        self._observer = observer
+        self._order = _needed(task, only)
+        self._ended: defaultdict[SearchId, dict[str, Trial]] = defaultdict(dict)
+        self._running: dict[str, Trial] = {}
+        self._unfinished: dict[str, Trial] = {}
+        self._lost: Counter[str] = Counter()
+        self._states: dict[SearchId, SearchState] = {}
+        for trial in store.trials():
+            # A replica that failed in an earlier run is trained again: the cause may be mended.
+            if isinstance(trial.outcome, Failed):
+                continue
+            if trial.ended:
+                self._ended[trial.spec.search][trial.id] = trial
+            else:
+                self._unfinished[trial.id] = trial
+        self._refresh(announce=False)
+
+    @property
+    def states(self) -> tuple[SearchState, ...]:
+        """Where each search stands, in the order in which they may run."""
+        return tuple(self._states.values())
+
+    @property
+    def running(self) -> tuple[Trial, ...]:
+        """The replicas that are handed out and have not ended."""
+        return tuple(self._running.values())
+
+    def ask(self) -> Trial | None:
+        """Give the next replica to train, already written down; None when there is none now."""
+        spec = next(self._wanted(), None)
+        if spec is None:
+            return None
+        trial = self._interrupted(spec) or Trial(id=self._store.create(spec), spec=spec)
+        self._running[trial.id] = trial
+        self._update(spec.search)
+        self._observer(Started(trial))
+        return trial
+
+    def done(self) -> bool:
+        """Whether nothing is running and nothing will be asked for again."""
+        return not self._running and next(self._wanted(), None) is None
+
+    def report(self, trial: str, evaluation: Evaluation) -> None:
+        """Record an evaluation of a running replica."""
+        before = self._running[trial]
+        curve = (*(e for e in before.curve if e.iteration < evaluation.iteration), evaluation)
+        self._store.report(trial, evaluation)
+        self._running[trial] = replace(before, curve=curve)
+        self._observer(Evaluated(self._running[trial], evaluation))
+
+    def tell(self, trial: str, outcome: Outcome, seconds: float) -> None:
+        """Record how a replica ended, and let its search and those that share its value go on."""
+        ended = replace(self._running[trial], outcome=outcome, seconds=seconds)
+        self._store.end(trial, outcome, ended.curve, seconds)
+        del self._running[trial]
+        self._ended[ended.spec.search][trial] = ended
+        self._observer(Ended(ended))
+        self._refresh()
+
+    def lost(self, trial: str, reason: str) -> None:
+        """Say that a replica's worker died: it is asked for again, a few times, then recorded as failed."""
+        self._lost[trial] += 1
+        if self._lost[trial] > MAX_LOST:
+            self.tell(trial, Failed(f"its worker died {self._lost[trial]} times: {reason}"), 0.0)
+            return
+        self._unfinished[trial] = self._running.pop(trial)
+        self._update(self._unfinished[trial].spec.search)
+
+    def _wanted(self) -> Iterator[TrialSpec]:
+        """What is to be trained now; the searches with the least behind them first, so that all end together."""
+        launching = [state for state in self._states.values() if isinstance(state.decision, Launch)]
+        for state in sorted(launching, key=lambda state: len(state.trials)):
+            assert isinstance(state.decision, Launch)
+            assert state.others is not None
+            if state.failures:
+                continue
+            for rung, seed in state.decision.replicas:
+                value = {state.search.hyperparameter: state.searched.ladder.value(rung)}
+                yield TrialSpec(state.search, rung, seed, state.others | value)
+
+    def _interrupted(self, spec: TrialSpec) -> Trial | None:
+        """The trial that an earlier run, or a worker that died, left unfinished for the same training."""
+        for trial in self._unfinished.values():
+            if trial.spec == spec:
+                return self._unfinished.pop(trial.id)
+        return None
+
+    def _refresh(self, announce: bool = True) -> None:
+        for search in self._order:
+            before = self._states.get(search)
+            if before is None or before.verdict is None:
+                state = self._update(search)
+                if announce and state.verdict is not None:
+                    self._observer(Concluded(state.verdict))
+
+    def _update(self, search: SearchId) -> SearchState:
+        running = [trial for trial in self._running.values() if trial.spec.search == search]
+        trials = [*self._ended[search].values(), *running]
+        self._states[search] = state_of(self._task, search, trials, chosen_values(self._states.values()))
+        return self._states[search]
+
+
+def _needed(task: Task, only: frozenset[str] | None) -> list[SearchId]:
+    """The searches of the entries asked for, and those whose values they share."""
+    order = in_order(task)
+    if only is None:
+        return order
+    needed = {search for search in order if search.entry in only}
+    while True:
+        waiting = {w for search in needed for w in state_of(task, search, (), {}).waiting_for}
+        if waiting <= needed:
+            return [search for search in order if search in needed]
+        needed |= waiting

@@ -1,0 +1,71 @@
+"""The two ports: where results are kept (``Store``) and what runs trainings (``Engine``)."""
+
+from typing import Protocol
+
+from lrsearch.task.model import Task
+from lrsearch.trial import Curve, Evaluation, Outcome, Trial, TrialSpec
+
+
+class Store(Protocol):
+    """Keeps trials. One writer at a time; whatever a call has returned from is safe from any crash."""
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Give all trials on record, oldest first; those without an outcome did not end."""
+        ...
+
+    def create(self, spec: TrialSpec) -> str:
+        """Write down a new trial before it is handed out, and give its id."""
+        ...
+
+    def report(self, trial: str, evaluation: Evaluation) -> None:
+        """Add an evaluation to a running trial; one at the same iteration replaces it."""
+        ...
+
+    def end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
+        """End a trial with its whole curve. The first outcome stays: a second is ignored."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the record, so that another writer may open it."""
+        ...
+
+
+class Dispatcher(Protocol):
+    """What an engine gets its work from and gives its results to: the coordinator."""
+
+    def ask(self) -> Trial | None:
+        """Give the next replica to train, already written down; None when there is none now."""
+        ...
+
+    def done(self) -> bool:
+        """Whether nothing is running and nothing will be asked for again."""
+        ...
+
+    def report(self, trial: str, evaluation: Evaluation) -> None:
+        """Record an evaluation of a running replica."""
+        ...
+
+    def tell(self, trial: str, outcome: Outcome, seconds: float) -> None:
+        """Record how a replica ended."""
+        ...
+
+    def lost(self, trial: str, reason: str) -> None:
+        """Say that a replica's worker died: it is asked for again, a few times, then recorded as failed."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs replicas until the dispatcher has no more."""
+
+    @property
+    def workers(self) -> int:
+        """How many replicas train at the same time; known once ``run`` has begun."""
+        ...
+
+    def run(self, task: Task, dispatcher: Dispatcher) -> None:
+        """Train what the dispatcher asks for until it is done.
+
+        Raises:
+            KeyboardInterrupt: the user interrupted; nothing half-trained was told.
+        """
+        ...

@@ -1,0 +1,77 @@
+"""From replicas to candidates: what the seeds of one rung say together."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from lrsearch.trial import Diverged, Failed, Finished, Stopped, Trial
+
+LEARNED_BY = 0.01
+"""How much better than before the first iteration a mean metric must end, to count as learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One rung and its replicas, by seed."""
+
+    rung: int
+    replicas: Mapping[int, Trial]
+
+    def complete(self, seeds: int) -> bool:
+        """Whether the first ``seeds`` seeds have all ended with something that says how good the rung is."""
+        return all(
+            seed in self.replicas and isinstance(self.replicas[seed].outcome, Finished | Diverged | Stopped)
+            for seed in range(seeds)
+        )
+
+    @property
+    def values(self) -> dict[int, float]:
+        """The end metric of each seed that ran its whole budget."""
+        return {
+            seed: trial.outcome.value
+            for seed, trial in sorted(self.replicas.items())
+            if isinstance(trial.outcome, Finished)
+        }
+
+    @property
+    def diverged(self) -> dict[int, int]:
+        """The iteration at which each diverged seed was noticed."""
+        return {
+            seed: trial.outcome.iteration
+            for seed, trial in sorted(self.replicas.items())
+            if isinstance(trial.outcome, Diverged)
+        }
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """The error of each failed seed."""
+        return {
+            seed: trial.outcome.error
+            for seed, trial in sorted(self.replicas.items())
+            if isinstance(trial.outcome, Failed)
+        }
+
+    @property
+    def mean(self) -> float | None:
+        """The mean end metric over seeds; None where a seed did not finish: it is never averaged away."""
+        values = self.values
+        return fmean(values.values()) if values and len(values) == len(self.replicas) else None
+
+    def learned(self, mode: Literal["min", "max"]) -> bool:
+        """Whether the mean metric ended at least 1 % better than before the first iteration."""
+        mean = self.mean
+        if mean is None:
+            return False
+        initial = fmean(trial.curve[0].value for trial in self.replicas.values())
+        gain = initial - mean if mode == "min" else mean - initial
+        return gain > 0 and gain >= LEARNED_BY * abs(initial)
+
+
+def candidates_of(trials: Iterable[Trial]) -> dict[int, Candidate]:
+    """Group the trials of one search by rung, lowest first."""
+    by_rung: defaultdict[int, dict[int, Trial]] = defaultdict(dict)
+    for trial in trials:
+        by_rung[trial.spec.rung][trial.spec.seed] = trial
+    return {rung: Candidate(rung, by_rung[rung]) for rung in sorted(by_rung)}

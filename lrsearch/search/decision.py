@@ -1,0 +1,68 @@
+"""What a strategy may decide, and how a search may end: one type each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from lrsearch.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Bracketed:
+    """The best candidate's neighbours have both ended and are worse, or lie beyond a closed end."""
+
+    rung: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtLimit:
+    """The best candidate lies at a limit, so what is beyond it is unknown."""
+
+    rung: int
+    side: Literal["lowest", "highest"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoneLearned:
+    """Every candidate within the limits was trained and none learned."""
+
+
+Ending = Bracketed | AtLimit | NoneLearned
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Train these replicas, ``(rung, seed)``, the most wanted first; as many at once as there is room for."""
+
+    replicas: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End these running trials, by id: what they would still show changes nothing."""
+
+    trials: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to launch until a running replica ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The search is over."""
+
+    ending: Ending
+
+
+Decision = Launch | Stop | Wait | Done
+
+
+class Strategy(Protocol):
+    """Decides what a search does next. Its state is a function of the history, so resuming is the same call."""
+
+    def decide(self, trials: Sequence[Trial]) -> Decision:
+        """Decide from all trials of one search, running ones with their curves so far."""
+        ...

@@ -1,0 +1,183 @@
+"""The searches of a task as a graph: which may run, with which other values, and where each stands.
+
+All of it follows from the task and the trials on record, so it serves a run, its resumption and a look from outside.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from lrsearch.search import Bracket, Decision, Done, Strategy
+from lrsearch.task.model import Searched, Shared, Task
+from lrsearch.trial import Failed, SearchId, Trial
+from lrsearch.verdict import Verdict, judge
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState:
+    """Where one search stands.
+
+    Attributes:
+        search: which search.
+        searched: its start, ladder and limits.
+        trials: its trials that count: those trained at the other values that the entry has now.
+        others: the entry's other hyperparameters while this one is searched; None until they are all known.
+        waiting_for: the searches whose values are not known yet.
+        decision: what the strategy decides; None while ``others`` is.
+        verdict: the conclusion, once there is one.
+    """
+
+    search: SearchId
+    searched: Searched
+    trials: tuple[Trial, ...]
+    others: Mapping[str, float] | None
+    waiting_for: tuple[SearchId, ...]
+    decision: Decision | None
+    verdict: Verdict | None
+
+    @property
+    def failures(self) -> tuple[Trial, ...]:
+        """The trials that failed; while there are any, the search does not go on."""
+        return tuple(trial for trial in self.trials if isinstance(trial.outcome, Failed))
+
+
+class Pending(Exception):
+    """A value is asked for that waits for a search; ``args[0]`` is the search."""
+
+    @property
+    def search(self) -> SearchId:
+        """The search that is waited for."""
+        search = self.args[0]
+        assert isinstance(search, SearchId)
+        return search
+
+
+def survey(task: Task, trials: Iterable[Trial]) -> dict[SearchId, SearchState]:
+    """Give the state of every search, in an order in which each comes after those that it waits for."""
+    by_search: dict[SearchId, list[Trial]] = {search: [] for search in task.searches()}
+    for trial in trials:
+        by_search.setdefault(trial.spec.search, []).append(trial)
+    states: dict[SearchId, SearchState] = {}
+    for search in in_order(task):
+        states[search] = state_of(task, search, by_search[search], chosen_values(states.values()))
+    return states
+
+
+def state_of(
+    task: Task, search: SearchId, trials: Iterable[Trial], chosen: Mapping[SearchId, float]
+) -> SearchState:
+    """Give the state of one search.
+
+    Args:
+        task: the task.
+        search: which search.
+        trials: all its trials on record.
+        chosen: the values that other searches chose.
+    """
+    searched = task.searches()[search]
+    others, waiting_for = _others(task, search, chosen)
+    if others is None:
+        return SearchState(search, searched, (), None, waiting_for, None, None)
+    current = tuple(trial for trial in trials if _without(trial, search) == others)
+    decision = strategy_for(task, searched).decide(current)
+    verdict = (
+        judge(search, searched, decision.ending, current, task.metric.mode, task.tolerance)
+        if isinstance(decision, Done)
+        else None
+    )
+    return SearchState(search, searched, current, others, (), decision, verdict)
+
+
+def strategy_for(task: Task, searched: Searched) -> Strategy:
+    """Make the strategy that walks a search's ladder."""
+    ladder = searched.ladder
+    lowest, highest = ladder.rungs_within(*searched.limits)
+    return Bracket(
+        start=ladder.rung(searched.start),
+        lowest=lowest,
+        highest=highest,
+        seeds=task.seeds,
+        mode=task.metric.mode,
+        closed_below=ladder.closed_below,
+    )
+
+
+def chosen_values(states: Iterable[SearchState]) -> dict[SearchId, float]:
+    """Give what the searches that have ended chose; one that chose nothing is not among them."""
+    return {
+        state.search: state.verdict.chosen
+        for state in states
+        if state.verdict is not None and state.verdict.chosen is not None
+    }
+
+
+def value_of(task: Task, name: SearchId, chosen: Mapping[SearchId, float]) -> float:
+    """Give a hyperparameter's value: fixed, chosen by its search, or shared from another entry.
+
+    Raises:
+        Pending: it waits for a search.
+    """
+    hyperparameter = task.entries[name.entry].hyperparameters[name.hyperparameter]
+    match hyperparameter:
+        case Searched():
+            if name not in chosen:
+                raise Pending(name)
+            return chosen[name]
+        case Shared(of=of, times=times):
+            # In decimals, so that 0.3 shared an eighth is 0.0375 and the same on every machine.
+            return float(Decimal(repr(value_of(task, of, chosen))) * Decimal(repr(times)))
+        case _:
+            return hyperparameter
+
+
+def hyperparameters_of(task: Task, entry: str, chosen: Mapping[SearchId, float]) -> dict[str, float]:
+    """Give all numbers of an entry, ready for its constructor.
+
+    Raises:
+        Pending: one of them waits for a search.
+    """
+    names = task.entries[entry].hyperparameters
+    return {name: value_of(task, SearchId(entry, name), chosen) for name in names}
+
+
+def in_order(task: Task) -> list[SearchId]:
+    """Give the searches so that each comes after those that it waits for; a task file has no cycles."""
+    ordered: list[SearchId] = []
+
+    def visit(search: SearchId) -> None:
+        if search in ordered:
+            return
+        # What is missing when the searches so far have chosen (a stand-in value) is what must come first.
+        while waiting := _others(task, search, dict.fromkeys(ordered, 1.0))[1]:
+            for earlier in waiting:
+                visit(earlier)
+        ordered.append(search)
+
+    for search in task.searches():
+        visit(search)
+    return ordered
+
+
+def _others(
+    task: Task, search: SearchId, chosen: Mapping[SearchId, float]
+) -> tuple[dict[str, float] | None, tuple[SearchId, ...]]:
+    """The entry's other values during a search: searches of the same entry run in the order written, and one
+    whose turn is yet to come stands at its start."""
+    values: dict[str, float] = {}
+    waiting_for: list[SearchId] = []
+    own_turn_over = False
+    for name, hyperparameter in task.entries[search.entry].hyperparameters.items():
+        if name == search.hyperparameter:
+            own_turn_over = True
+        elif own_turn_over and isinstance(hyperparameter, Searched):
+            values[name] = hyperparameter.start
+        else:
+            try:
+                values[name] = value_of(task, SearchId(search.entry, name), chosen)
+            except Pending as pending:
+                waiting_for.append(pending.search)
+    return (None, tuple(waiting_for)) if waiting_for else (values, ())
+
+
+def _without(trial: Trial, search: SearchId) -> dict[str, float]:
+    return {name: value for name, value in trial.spec.hyperparameters.items() if name != search.hyperparameter}

@@ -1,0 +1,38 @@
+"""A store that lives as long as the process: for tests, and for trying a task without leaving a trace."""
+
+from dataclasses import replace
+
+from lrsearch.trial import Curve, Evaluation, Outcome, Trial, TrialSpec
+
+
+class MemoryStore:
+    """Keeps trials in a dictionary."""
+
+    def __init__(self) -> None:
+        self._trials: dict[str, Trial] = {}
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Give all trials, oldest first."""
+        return tuple(self._trials.values())
+
+    def create(self, spec: TrialSpec) -> str:
+        """Add a new trial and give its id."""
+        number = sum(trial.spec.search == spec.search for trial in self._trials.values())
+        trial = Trial(id=f"{spec.search}/{number}", spec=spec)
+        self._trials[trial.id] = trial
+        return trial.id
+
+    def report(self, trial: str, evaluation: Evaluation) -> None:
+        """Add an evaluation to a running trial; one at the same iteration replaces it."""
+        before = self._trials[trial]
+        others = (e for e in before.curve if e.iteration != evaluation.iteration)
+        curve = tuple(sorted((*others, evaluation), key=lambda e: e.iteration))
+        self._trials[trial] = replace(before, curve=curve)
+
+    def end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
+        """End a trial with its whole curve. The first outcome stays."""
+        if not self._trials[trial].ended:
+            self._trials[trial] = replace(self._trials[trial], outcome=outcome, curve=curve, seconds=seconds)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
