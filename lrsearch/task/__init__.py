@@ -1,5 +1,19 @@
-"""task.yaml: what it says (``model``), how it is read and checked (``file``)."""
+"""task.yaml: what it says (``model``), how it is read and checked (``file``), its JSON schema (``schema``)."""
 
-from lrsearch.task.model import Budget, Entry, Metric, Resources, Searched, Shared, Task
+from lrsearch.task.file import load_task, parse_task
+from lrsearch.task.model import Budget, Entry, Metric, Position, Resources, Searched, Shared, Task
+from lrsearch.task.schema import task_schema
 
-__all__ = ["Budget", "Entry", "Metric", "Resources", "Searched", "Shared", "Task"]
+__all__ = [
+    "Budget",
+    "Entry",
+    "Metric",
+    "Position",
+    "Resources",
+    "Searched",
+    "Shared",
+    "Task",
+    "load_task",
+    "parse_task",
+    "task_schema",
+]

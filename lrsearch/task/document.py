@@ -1,0 +1,270 @@
+"""YAML text -> plain data and where each key of it stands. Nothing here knows what a task is."""
+
+import difflib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yamlcore import CoreLoader
+
+from lrsearch.errors import TaskError
+from lrsearch.task.model import Position
+
+Key = tuple[str | int, ...]
+
+_DEEPEST = 50
+_LARGEST_INTEGER = 2**63 - 1
+
+# PyYAML's words for what goes wrong, by how they begin, in a user's words.
+_IN_PLAIN_WORDS = {
+    "found character '\\t'": "a tab stands here; indent with spaces",
+    "found character": "a value cannot begin with this character; put the value in quotes",
+    "mapping values are not allowed here": "a second ': ' stands here; put the value in quotes, or indent this line "
+    "like the keys beside it",
+    "expected <block end>": "this does not line up with what stands above; give keys of one level the same indentation",
+    "expected ',' or '}'": "the { of line {line} is not closed before this; add } or a comma",
+    "expected ',' or ']'": "the [ of line {line} is not closed before this; add ] or a comma",
+    "expected the node content": "a value is missing here; write one, or remove what is left open",
+    "found unexpected end of stream": "the quote of line {line} is not closed; add the closing quote",
+    "found unexpected document separator": "the quote of line {line} is not closed; add the closing quote",
+    "could not find expected ':'": "this line has no colon; write KEY: VALUE",
+    "sequence entries are not allowed here": "a list's dash cannot stand here; begin a new line before it",
+    "but found another document": "a second document begins here; keep one task a file",
+    "found unknown escape character": "this escape is not known between double quotes; use single quotes",
+    "expected escape sequence": "this escape is not known between double quotes; use single quotes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: the key that it is about (or its nearest parent), and a sentence."""
+
+    key: Key
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file's content: dicts with text for keys, lists, texts, finite numbers, booleans and None."""
+
+    path: Path | str
+    data: Any
+    positions: Mapping[Key, Position]
+
+    def place(self, key: Key) -> str:
+        """Give FILE:LINE:COLUMN of a key or of its nearest parent."""
+        while key and key not in self.positions:
+            key = key[:-1]
+        position = self.positions.get(key, Position(1, 1))
+        return f"{self.path}:{position.line}:{position.column}"
+
+    def refuse(self, problems: Iterable[Problem]) -> None:
+        """Raise the first problem by its place in the file, saying how many more there are.
+
+        Raises:
+            TaskError: there is a problem.
+        """
+        placed = [(self.line_and_column(problem.key), problem) for problem in problems]
+        if not placed:
+            return
+        _, first = min(placed, key=lambda pair: pair[0])
+        more = f" (and {len(placed) - 1} more)" if len(placed) > 1 else ""
+        raise TaskError(self.place(first.key), first.sentence + more)
+
+    def line_and_column(self, key: Key) -> tuple[int, int]:
+        while key and key not in self.positions:
+            key = key[:-1]
+        position = self.positions.get(key, Position(1, 1))
+        return position.line, position.column
+
+
+def read_document(text: str, path: Path | str) -> Document:
+    """Read YAML of the core schema (``1e-3`` is a number) without tags, anchors and aliases.
+
+    Raises:
+        TaskError: it is no YAML, or holds what no task file needs: tags and aliases (which can construct objects
+            or grow without end), doubled keys, keys that are not text, NaN, infinity, integers over 64 bits.
+    """
+    try:
+        node, scalars = _compose(text)
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1
+        raise TaskError(f"{path}:{line}:{column}", "a character that text cannot hold stands here; remove it") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise TaskError(place, _in_plain_words(error)) from None
+    except (ValueError, OverflowError):
+        # PyYAML converts an escape such as "\UFFFFFFFF" without checking it.
+        raise TaskError(str(path), "holds an escape that stands for no character; remove the backslash") from None
+    if node is None:
+        raise TaskError(str(path), "is empty; write a task, or begin with: lrsearch init")
+    reading = _Reading(scalars)
+    data = reading.value_of(node, ())
+    document = Document(path, data, reading.positions)
+    document.refuse(reading.problems)
+    return document
+
+
+def dotted(key: Key) -> str:
+    """Give a key as a person writes it: ``optimizers.sgd.lr``, ``betas[1]``."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{_plain(part)}" if text else _plain(part)
+    return text
+
+
+def shown(value: Any) -> str:
+    """Give a value for a message: short, on one line, as YAML would have it."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return f"{value:.12g}"
+        case str():
+            return _quoted(value)
+        case list():
+            return "a list"
+    return "a mapping"
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Give ``did you mean X?`` for the nearest of the known words, else the other remedy."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else otherwise
+
+
+class _Loader(CoreLoader):  # type: ignore[misc]
+    """Composes nodes, but for tags, anchors, aliases and nesting without end."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse("an alias (*) stands here; write the value out", event)
+        if event.anchor is not None:
+            self._refuse("an anchor (&) stands here; write the value out wherever it is needed", event)
+        if getattr(event, "tag", None) is not None:
+            self._refuse("a tag (!) stands here; write a plain value, in quotes if it is text", event)
+        if self.depth >= _DEEPEST:
+            self._refuse(f"this is nested more than {_DEEPEST} levels deep; write it flatter", event)
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def _refuse(self, problem: str, event: yaml.Event) -> None:
+        raise yaml.MarkedYAMLError(note=problem, problem_mark=event.start_mark)
+
+
+def _compose(text: str) -> tuple[yaml.Node | None, _Loader]:
+    loader = _Loader(text)
+    return loader.get_single_node(), loader
+
+
+class _Reading:
+    """One walk over the nodes: data, positions and what is wrong with either."""
+
+    def __init__(self, loader: _Loader) -> None:
+        self._loader = loader
+        self.positions: dict[Key, Position] = {}
+        self.problems: list[Problem] = []
+
+    def value_of(self, node: yaml.Node, key: Key) -> Any:
+        self.positions.setdefault(key, _position(node))
+        match node:
+            case yaml.MappingNode():
+                return self._mapping(node, key)
+            case yaml.SequenceNode():
+                return [self.value_of(item, (*key, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, key)
+
+    def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            name = self._name(key_node, key)
+            if name is None:
+                continue
+            inner = (*key, name)
+            if name in mapping:
+                first = self.positions[inner].line
+                # A place of its own: the doubled key, not the first of the two.
+                self.positions[*inner, "second"] = _position(key_node)
+                self.problems.append(
+                    Problem((*inner, "second"), f"{dotted(inner)} is given twice, first on line {first}; remove one")
+                )
+                continue
+            self.positions[inner] = _position(key_node)
+            mapping[name] = self.value_of(value_node, inner)
+        return mapping
+
+    def _name(self, node: yaml.Node, parent: Key) -> str | None:
+        name = self._loader.construct_object(node) if isinstance(node, yaml.ScalarNode) else None
+        if isinstance(name, str) and _storable(name):
+            return name
+        where = (*parent, len(self.positions))
+        self.positions[where] = _position(node)
+        what = _quoted(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+        self.problems.append(Problem(where, f"a key is {what}, which is not text; give a name, in quotes if need be"))
+        return None
+
+    def _scalar(self, node: yaml.Node, key: Key) -> Any:
+        remedy = None
+        try:
+            value = self._loader.construct_object(node)
+        except ValueError:
+            # Python converts no text of more than 4,300 digits.
+            value, remedy = None, "give an integer of at most 64 bits"
+        match value:
+            case float() if not math.isfinite(value):
+                remedy = "give a finite number"
+            case int() if abs(value) > _LARGEST_INTEGER:
+                remedy = "give an integer of at most 64 bits"
+            case str() if not _storable(value):
+                remedy = "remove the character that no file can hold"
+        if remedy is not None:
+            self.problems.append(Problem(key, f"{dotted(key) or 'the file'} is {_short(node.value)}; {remedy}"))
+        return value
+
+
+def _position(node: yaml.Node) -> Position:
+    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _storable(text: str) -> bool:
+    """Whether text can be a file's name or content: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _in_plain_words(error: yaml.MarkedYAMLError) -> str:
+    if error.note:
+        return error.note
+    problem = f"{error.problem}"
+    opened = error.context_mark.line + 1 if error.context_mark else 0
+    for beginning, words in _IN_PLAIN_WORDS.items():
+        if problem.startswith(beginning):
+            return words.replace("{line}", str(opened))
+    return "this is not YAML; compare it with the lines around it"
+
+
+def _plain(name: str) -> str:
+    return name if name and len(name) <= 40 and all(c.isalnum() or c in "_-." for c in name) else _quoted(name)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 20 and text.isprintable() else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    cut = text if len(text) <= 40 else text[:37] + "..."
+    return json.dumps(cut, ensure_ascii=not cut.isprintable())

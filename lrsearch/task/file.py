@@ -1,0 +1,127 @@
+"""task.yaml -> ``Task``: read, checked against the format, and made into frozen data.
+
+Every error is one line, ``FILE:LINE:COLUMN what is wrong; what to do``: the first mistake of the file.
+"""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from lrsearch.errors import TaskError
+from lrsearch.task.document import Problem, read_document
+from lrsearch.task.entries import EntryReader
+from lrsearch.task.format import check_format
+from lrsearch.task.model import Budget, Metric, Resources, Task
+from lrsearch.task.schema import TaskBlock
+from lrsearch.task.shares import resolve_shares
+
+_LARGEST_FILE = 256 * 1024
+
+
+def load_task(path: str | Path) -> Task:
+    """Read and check a task file.
+
+    Raises:
+        TaskError: it cannot be read, is no YAML, or says what no task can be.
+    """
+    return parse_task(_text_of(path), Path(path), shown_as=str(path))
+
+
+def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
+    """Check a task file's text.
+
+    Args:
+        text: YAML.
+        path: the file that it is from: the workload's Python is looked for beside it.
+        shown_as: what errors call the file; the path unless given.
+
+    Raises:
+        TaskError: it is no YAML, or says what no task can be.
+    """
+    document = read_document(text, shown_as or str(path))
+    block = check_format(document)
+    reader = EntryReader(document, block)
+    entries = reader.entries()
+    document.refuse([*reader.problems, *_budget_problems(block)])
+    return Task(
+        path=path,
+        text=text,
+        name=block.name,
+        workload=block.workload,
+        budget=Budget(block.budget.iterations, block.budget.evaluate_every),
+        metric=Metric(
+            name=block.metric.name,
+            mode=block.metric.mode,
+            examples=_number_of(block.metric.examples),
+            curve_examples=_number_of(block.metric.curve_examples),
+            window=block.metric.window,
+        ),
+        entries=resolve_shares(document, entries),
+        arguments=block.arguments,
+        seeds=block.seeds,
+        tolerance=block.search.tolerance,
+        resources=Resources(block.resources.cpus, block.resources.gpus),
+        positions=document.positions,
+    )
+
+
+def _budget_problems(block: TaskBlock) -> Iterator[Problem]:
+    budget, window = block.budget, block.metric.window
+    if budget.evaluate_every > budget.iterations:
+        yield Problem(
+            ("budget", "evaluate_every"),
+            f"budget.evaluate_every is {budget.evaluate_every}, more than the {budget.iterations} iterations; "
+            "give at most budget.iterations",
+        )
+    elif window > (evaluations := -(-budget.iterations // budget.evaluate_every)):
+        yield Problem(
+            ("metric", "window"),
+            f"metric.window is {window}, more than the {evaluations} evaluations after iteration 0; "
+            f"give at most {evaluations}, or evaluate more often",
+        )
+
+
+def _number_of(examples: int | Literal["all"]) -> int | None:
+    return None if examples == "all" else examples
+
+
+def _text_of(path: str | Path) -> str:
+    content = _bytes_of(path)
+    if len(content) > _LARGEST_FILE:
+        raise TaskError(str(path), "is larger than 256 KiB; a task file is far smaller, is this the right file?")
+    if b"\0" in content:
+        raise TaskError(str(path), "is a binary file; give a task file, which is YAML text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig", errors="replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise TaskError(f"{path}:{line}:{column}", "is not UTF-8 text here; save the file as UTF-8") from None
+
+
+def _bytes_of(path: str | Path) -> bytes:
+    try:
+        file = Path(path)
+        if file.is_dir():
+            raise TaskError(str(path), "is a folder; give a task file, such as " + str(file / "task.yaml"))
+        if file.exists() and not file.is_file():
+            raise TaskError(str(path), "is not an ordinary file; give a task file")
+        with file.open("rb") as stream:
+            return stream.read(_LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise TaskError(str(path), f"does not exist; {_beside(Path(path))}") from None
+    except PermissionError:
+        raise TaskError(str(path), "cannot be read; give yourself permission to read it") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TaskError(str(path), f"cannot be read ({reason}); check the path") from None
+
+
+def _beside(path: Path) -> str:
+    try:
+        files = [str(file) for file in sorted(path.parent.glob("*.y*ml"))]
+    except OSError:
+        files = []
+    near = difflib.get_close_matches(str(path), files, n=1)
+    return f"did you mean {near[0]}?" if near else "check the path, or write a first task with: lrsearch init"

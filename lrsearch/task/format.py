@@ -1,0 +1,93 @@
+"""A document against the format: what pydantic finds wrong, in sentences that name the key and the remedy."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, shown
+from lrsearch.task.schema import EXAMPLES, TAGS, CPropBlock, EntryBlock, TaskBlock
+
+
+def check_format(document: Document) -> TaskBlock:
+    """Give the document as a model.
+
+    Raises:
+        TaskError: it is not of the format.
+    """
+    try:
+        return TaskBlock.model_validate(document.data)
+    except ValidationError as error:
+        # Our own words are all that is taken from pydantic's errors, besides places and kinds.
+        details = error.errors(include_url=False, include_context=True, include_input=True)
+    document.refuse(_problems(details))
+    raise AssertionError("pydantic found an error that was not put in words")
+
+
+def _problems(details: Iterable[Any]) -> Iterator[Problem]:
+    """One problem a mistake: a misspelt key is not also the missing one that it stands for."""
+    details = list(details)
+    problems = {_key(detail["loc"]): _sentence(detail) for detail in details}
+    unknown = {(_key(d["loc"])[:-1], str(d["loc"][-1])) for d in details if d["type"] == "extra_forbidden"}
+    for detail in details:
+        key = _key(detail["loc"])
+        if detail["type"] == "missing" and any(
+            parent == key[:-1] and did_you_mean(name, [str(key[-1])], "") for parent, name in unknown
+        ):
+            del problems[key]
+    return (Problem(key, sentence) for key, sentence in problems.items())
+
+
+def _key(location: tuple[str | int, ...]) -> Key:
+    return tuple(part for part in location if part not in TAGS and part != "[key]")
+
+
+def _sentence(detail: Any) -> str:
+    location, value = detail["loc"], detail["input"]
+    key = _key(location)
+    path = dotted(key) or "the file"
+    match detail["type"]:
+        case "missing":
+            return f"{path} is missing; add {EXAMPLES[key[-1]]}"
+        case "extra_forbidden":
+            fields = _model_at(location[:-1]).model_fields
+            return f"{path} is not a key of a task file; " + did_you_mean(
+                str(key[-1]), fields, f"the keys here are {', '.join(fields)}"
+            )
+        case "kind" if isinstance(value, dict):
+            return f"{path} is a mapping without start or of; " + did_you_mean(
+                str(key[-1]), EntryBlock.model_fields, f"give {detail['msg']}"
+            )
+        case "kind" | "wanted":
+            if location[-1] == "[key]":
+                return f"{path} is no name for an entry; give {detail['msg']}"
+            return f"{path} is {shown(value)}; give {_in_quotes(detail['msg'], value)}"
+        case "too_short":
+            return f"{path} has no entries; add one, such as sgd: {{lr: {{start: 0.1}}}}"
+    if key:
+        return f"{path} is {shown(value)}; give a mapping, as in {key[-1]}: {{KEY: VALUE}}"
+    return f"the file holds {shown(value)}; write a task as lines of KEY: VALUE, or begin with: lrsearch init"
+
+
+def _in_quotes(words: str, value: Any) -> str:
+    """A number where text is wanted looks right to its writer: say that quotes make it text."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    wants_text = words == "text" or words.startswith("a name")
+    return f'text, in quotes: "{shown(value)}"' if is_number and wants_text else words
+
+
+def _model_at(location: tuple[str | int, ...]) -> type[BaseModel]:
+    """The block of the format whose keys stand at a location of pydantic's."""
+    match location:
+        case ():
+            return TaskBlock
+        case (*_, tag) if (block := TAGS.get(tag)) is not None:
+            return block
+        case (*_, "cprop"):
+            return CPropBlock
+        case (str(name),):
+            annotation = TaskBlock.model_fields[name].annotation
+            assert isinstance(annotation, type)
+            assert issubclass(annotation, BaseModel)
+            return annotation
+    raise AssertionError(f"no block of the format forbids keys at {location}")

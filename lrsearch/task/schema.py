@@ -1,0 +1,278 @@
+"""What a task file may hold: the format as pydantic models, and its JSON schema.
+
+The models say what is wrong in their own words (``wanted``), so that no phrase of pydantic reaches a user.
+``lrsearch.task.file`` turns them into the frozen dataclasses that the project works with.
+"""
+
+import difflib
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+from lrsearch.ladder import LadderName
+
+EXAMPLES = {
+    "name": "name: my_task",
+    "workload": "workload: my_task.py:workload",
+    "budget": "budget: {iterations: 5000, evaluate_every: 250}",
+    "iterations": "iterations: 5000",
+    "evaluate_every": "evaluate_every: 250",
+    "optimizers": "optimizers: {sgd: {lr: {start: 0.1}}}",
+    "start": "start: 0.1",
+    "of": "of: ENTRY",
+}
+"""What to write where a required key is missing."""
+
+
+def _wanted(words: str) -> WrapValidator:
+    """Whatever is wrong with a value, say what is wanted in its place."""
+
+    def check(value: Any, inner: Callable[[Any], Any]) -> Any:
+        try:
+            return inner(value)
+        except ValidationError:
+            raise PydanticCustomError("wanted", "{words}", {"words": words}) from None
+
+    return WrapValidator(check)
+
+
+def _whole(value: Any, inner: Callable[[Any], Any]) -> Any:
+    # 5e3 is how many write 5000, and a whole number to JSON schema too.
+    return inner(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def _whole_gpus(value: Any, inner: Callable[[Any], Any]) -> float:
+    gpus = float(inner(value))
+    if gpus > 1 and not gpus.is_integer():
+        raise PydanticCustomError("wanted", "{words}", {"words": _GPUS})
+    return gpus
+
+
+_GPUS = "0, a fraction of one GPU such as 0.25, or a whole number"
+_NAME = "a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'"
+_NUMBER = "a number, {start: NUMBER} to search it or {of: ENTRY} to share it"
+
+Count = Annotated[int, Field(ge=1), WrapValidator(_whole), _wanted("a whole number of at least 1")]
+Examples = Annotated[
+    Literal["all"] | Annotated[int, Field(ge=1), WrapValidator(_whole)],
+    _wanted("all, or a whole number of at least 1"),
+]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"), _wanted(_NAME)]
+Text = Annotated[str, Field(min_length=1), _wanted("text")]
+Finite = Annotated[float, Field(allow_inf_nan=False), _wanted("a number")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _wanted("a value above 0")]
+Arguments = dict[str, Any]
+
+_IDENTIFIERS = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SearchBlock(_Block):
+    """Search this hyperparameter, from ``start`` outward along a ladder of values."""
+
+    start: Finite = Field(
+        description="The first guess, tried with its upper neighbour: a value of the ladder (0.001, 0.003, 0.01, ...)."
+    )
+    ladder: Annotated[LadderName, _wanted("lr, c or beta")] = Field(
+        default_factory=lambda: "lr",
+        description="The values that the search visits. lr: 1-3-10 grid. c: powers of 3 from 1. beta: 1-3-10 grid on "
+        "1 - value. Learning rates, cprop.c, cprop.beta and momentum have theirs; any other must name one.",
+    )
+
+
+class ShareBlock(_Block):
+    """Take the value that another entry has for this hyperparameter."""
+
+    of: Text = Field(description="The entry whose value is taken: its hyperparameter of the same name, else its lr.")
+    times: Positive = Field(1.0, description="A factor on the shared value.")
+
+
+def _kind(value: Any) -> str | None:
+    """Which form a hyperparameter's value has; None for a mapping that is like none of them."""
+    match value:
+        case bool() | str() | list():
+            return "<option>"
+        case int() | float():
+            return "<number>"
+        case dict():
+            for tag, keys in (("<search>", ("start", "ladder")), ("<share>", ("of", "times"))):
+                if any(difflib.get_close_matches(str(key), keys) for key in value):
+                    return tag
+    return None
+
+
+def _number_kind(value: Any) -> str | None:
+    kind = _kind(value)
+    return None if kind == "<option>" else kind
+
+
+TAGS: dict[str | int, type[_Block] | None] = {
+    "<search>": SearchBlock,
+    "<share>": ShareBlock,
+    "<number>": None,
+    "<option>": None,
+}
+"""What ``_kind`` gives; pydantic puts it into the place of an error, where it is no key of the file."""
+
+_Option = Annotated[
+    Any,
+    PlainValidator(lambda value: value),
+    WithJsonSchema({"type": ["boolean", "string", "array"]}),
+]
+Number = Annotated[
+    Annotated[Finite, Tag("<number>")]
+    | Annotated[SearchBlock, Tag("<search>")]
+    | Annotated[ShareBlock, Tag("<share>")],
+    Discriminator(_number_kind, "kind", _NUMBER),
+]
+Argument = Annotated[
+    Annotated[Finite, Tag("<number>")]
+    | Annotated[SearchBlock, Tag("<search>")]
+    | Annotated[ShareBlock, Tag("<share>")]
+    | Annotated[_Option, Tag("<option>")],
+    Discriminator(_kind, "kind", _NUMBER),
+]
+
+
+def _absent() -> Any:
+    """The default of keys whose absence means something of its own: see ``model_fields_set``."""
+    return None
+
+
+class CPropBlock(_Block):
+    """Wrap the optimizer in CProp (arXiv:1912.11493)."""
+
+    c: Number = Field(default_factory=_absent, description="Overconfidence, above 0; CProp's own default is 1.")
+    beta: Number = Field(
+        default_factory=_absent,
+        description="Horizon of the gradients' statistics, at least 0 and below 1; CProp's own default is 0.999.",
+    )
+    eps: Number = Field(default_factory=_absent, description="Added to the standard error, at least 0.")
+    eps_placement: Annotated[Literal["outside", "inside"], _wanted("outside or inside")] = Field(
+        default_factory=_absent,
+        description="Whether eps stands outside the square root (as the authors' code has it) or inside (as printed).",
+    )
+    measure: Annotated[
+        Literal["normal", "logistic", "relative_rate", "moment_rate"],
+        _wanted("normal, logistic, relative_rate or moment_rate"),
+    ] = Field(default_factory=_absent, description="How conformity is measured.")
+
+
+class EntryBlock(BaseModel):
+    """One optimizer. Every key but base, arguments and cprop is an argument of its constructor."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    __pydantic_extra__: dict[str, Argument] = Field(init=False)
+
+    base: Annotated[
+        str,
+        StringConstraints(pattern=rf"^([a-z_][a-z0-9_]*|{_IDENTIFIERS}:{_IDENTIFIERS})$"),
+        _wanted("a class of torch.optim in lower case, such as adam, or package.module:Class"),
+    ] = Field(
+        default_factory=_absent,
+        description="The optimizer: a class of torch.optim by its name in lower case, or package.module:Class. "
+        "Left out, it is the entry's own name.",
+    )
+    arguments: Arguments = Field(
+        default_factory=dict, description="Arguments of the workload for this entry alone, over the task's."
+    )
+    cprop: CPropBlock = Field(
+        default_factory=_absent, description="Wrap the optimizer in CProp; {} for CProp's own defaults."
+    )
+
+
+class BudgetBlock(_Block):
+    """How long each training is."""
+
+    iterations: Count = Field(description="Updates of the weights in one training.")
+    evaluate_every: Count = Field(description="Iterations between evaluations; at most iterations.")
+
+
+class MetricBlock(_Block):
+    """What decides between candidates."""
+
+    name: Text = Field("train_loss", description="A metric of the workload.")
+    mode: Annotated[Literal["min", "max"], _wanted("min or max")] = Field(
+        "min", description="Whether the lowest or the highest value is the best."
+    )
+    examples: Examples = Field("all", description="Examples that the deciding evaluations use: all, or how many.")
+    curve_examples: Examples = Field(
+        "all", description="Examples that the evaluations before those use: all, or the size of a fixed sample."
+    )
+    window: Count = Field(1, description="The mean of the last so many evaluations decides; 1 is the paper's rule.")
+
+
+class SearchesBlock(_Block):
+    """What holds for all searches."""
+
+    limits: dict[
+        str,
+        Annotated[
+            tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]],
+            Field(strict=False),
+            _wanted("two numbers, [LOWEST, HIGHEST]"),
+        ],
+    ] = Field(
+        default_factory=dict,
+        description="How far a search may go, by hyperparameter as entries name it, CProp's as cprop.c and cprop.beta.",
+        examples=[{"lr": [1e-8, 1e3]}],
+    )
+    tolerance: Annotated[float, Field(gt=0, le=1), _wanted("a fraction above 0 and at most 1")] = Field(
+        0.05, description="A choice is resolved when it loses at most this fraction to the best candidate."
+    )
+
+
+class ResourcesBlock(_Block):
+    """What one worker takes."""
+
+    cpus: Count = Field(1, description="CPU cores of a worker, and its number of threads.")
+    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_whole_gpus), _wanted(_GPUS)] = Field(
+        0.0, description="GPUs of a worker: 0, a fraction of one, or a whole number."
+    )
+
+
+class TaskBlock(_Block):
+    """A task of lrsearch: a workload, a budget, a metric and optimizers whose hyperparameters are searched."""
+
+    name: Name = Field(description="What the task's study and its folder are called.", examples=["fashion_mnist_fc"])
+    workload: Annotated[
+        str,
+        StringConstraints(pattern=rf"^(.+\.py|{_IDENTIFIERS}):{_IDENTIFIERS}$"),
+        _wanted("FILE.py:callable, beside this file, or package.module:callable"),
+    ] = Field(
+        description="The callable that makes model, data and loss: FILE.py:callable, relative to this file, or "
+        "package.module:callable.",
+        examples=["fashion_mnist.py:fully_connected"],
+    )
+    arguments: Arguments = Field(default_factory=dict, description="What the workload's callable is called with.")
+    budget: BudgetBlock = Field(description="How long each training is and how often it is evaluated.")
+    seeds: Count = Field(3, description="Trainings of each candidate, each with a seed of its own.")
+    metric: MetricBlock = Field(default_factory=MetricBlock, description="What decides; train_loss unless given.")
+    optimizers: dict[Name, EntryBlock] = Field(
+        description="The optimizer entries by name, in the order of their searches.", min_length=1
+    )
+    search: SearchesBlock = Field(default_factory=SearchesBlock, description="What holds for all searches.")
+    resources: ResourcesBlock = Field(default_factory=ResourcesBlock, description="What one worker takes.")
+
+
+def task_schema() -> dict[str, Any]:
+    """Give the JSON schema (draft 2020-12) of a task file, for editors and other programs."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **TaskBlock.model_json_schema()}
+    return {**schema, "title": "lrsearch task"}
+
