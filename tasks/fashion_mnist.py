@@ -17,7 +17,7 @@ def fully_connected(batch_size: int = 32) -> Workload:
         nn.ReLU(),
         nn.Linear(100, 10),
     )
-    return _workload(model, batch_size)
+    return _workload(model, batch_size, evaluated_at_once=500)
 
 
 def cnn(batch_size: int = 32, dropout: float = 0.0) -> Workload:
@@ -34,7 +34,8 @@ def cnn(batch_size: int = 32, dropout: float = 0.0) -> Workload:
         nn.Conv2d(128, 10, kernel_size=1),
         nn.Flatten(),
     )
-    return _workload(model, batch_size)
+    # On a CPU, channels last trains 1.3 times and evaluates twice as fast, and 100 images stay in the cache.
+    return _workload(model.to(memory_format=torch.channels_last), batch_size, evaluated_at_once=100)
 
 
 def _convolution(channels_in: int, channels_out: int, dropout: float) -> list[nn.Module]:
@@ -42,7 +43,7 @@ def _convolution(channels_in: int, channels_out: int, dropout: float) -> list[nn
     return [*layers, nn.Dropout2d(dropout)] if dropout else layers
 
 
-def _workload(model: nn.Module, batch_size: int) -> Workload:
+def _workload(model: nn.Module, batch_size: int, evaluated_at_once: int) -> Workload:
     data = datasets.fashion_mnist()
     train = data.train_images, data.train_labels
     test = data.test_images, data.test_labels
@@ -51,8 +52,8 @@ def _workload(model: nn.Module, batch_size: int) -> Workload:
         batches=Batches(*train, batch_size=batch_size, transform=scaled),
         loss=loss,
         metrics={
-            "train_loss": Mean(loss, *train, batch_size=500, transform=scaled),
-            "test": Mean(loss_and_accuracy, *test, batch_size=500, transform=scaled),
+            "train_loss": Mean(loss, *train, batch_size=evaluated_at_once, transform=scaled),
+            "test": Mean(loss_and_accuracy, *test, batch_size=evaluated_at_once, transform=scaled),
         },
     )
 

@@ -1,7 +1,7 @@
-"""Where the data sets' files lie: found, checked, listed and fetched. Nothing here knows what they hold.
+"""Where the data sets' files lie: found, checked and listed. Nothing here knows what they hold.
 
-Looked for in ``$LRSEARCH_DATA/NAME``, ``$LRSEARCH_DATA`` and the user's cache, in this order. Whatever is wrong is
-one ``DataError`` of one line that names the file and the remedy.
+Looked for in ``$LRSEARCH_DATA/NAME``, ``$LRSEARCH_DATA`` and the user's cache, in this order. Whatever is
+wrong is one ``DataError`` of one line that names the file and the remedy.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ FileState = Literal["right", "wrong", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """One file of a data set as it lies on this machine; ``path`` and ``size`` (bytes) are None where missing."""
+    """One file of a data set on this machine; ``path`` and ``size`` (bytes) are None where it is missing."""
 
     name: str
     state: FileState
@@ -30,7 +30,7 @@ class FileStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A data set as it lies on this machine."""
+    """A data set on this machine."""
 
     data_set: DataSet
     files: tuple[FileStatus, ...]
@@ -51,15 +51,15 @@ def status() -> tuple[Status, ...]:
 
 
 def find(name: str) -> tuple[Path, ...]:
-    """Give the paths of a data set's files, in the catalogue's order; whether they are right is not looked at.
+    """Give the paths of a data set's files, in the catalogue's order; what they hold is not looked at.
 
     Raises:
         DataError: there is no such data set, or a file is not there.
     """
-    data_set = _named(name)
+    data_set = named(name)
     paths = []
     for file in data_set.files:
-        path = _found(data_set, file)
+        path = found(data_set, file)
         if path is None:
             where = ", ".join(str(folder) for folder in _folders(data_set))
             raise DataError(
@@ -88,54 +88,26 @@ def read_checked(path: Path, file: File, data_set: str) -> bytes:
     return content
 
 
-def fetch(name: str, progress: bool = False) -> Path:
-    """Download what is missing of a data set into the user's cache, checked; give the folder of its files.
-
-    Files that are found and right are not fetched again; a wrong one in the cache is replaced.
-
-    Raises:
-        DataError: there is no such data set, it cannot be reached, what arrives is not the published file, or a
-            wrong file lies in ``$LRSEARCH_DATA``, which is the user's to delete.
-    """
-    data_set = _named(name)
-    cache = _cache(data_set)
-    for file in data_set.files:
-        path = _found(data_set, file)
-        if path is not None and path.parent != cache:
-            read_checked(path, file, name)
-        else:
-            _download(data_set, file, cache, progress)
-    return find(name)[0].parent
+def named(name: str) -> DataSet:
+    """Give a data set by name, or raise ``DataError`` with the names that there are."""
+    if name not in CATALOGUE:
+        raise DataError(f"there is no data set called {name!r}; give one of {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
 
 
-def _download(data_set: DataSet, file: File, cache: Path, progress: bool) -> None:
-    import pooch  # takes requests along: only where something is fetched
-    from requests import RequestException
+def found(data_set: DataSet, file: File) -> Path | None:
+    """Give where a file lies, if anywhere."""
+    candidates = (folder / file.name for folder in _folders(data_set))
+    return next((path for path in candidates if path.is_file()), None)
 
-    pooch.get_logger().setLevel("WARNING")
-    reasons = []
-    for mirror in data_set.mirrors:
-        address = mirror + file.name
-        # Megabyte chunks: pooch's default of 1 kB costs more than the network.
-        downloader = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**20)
-        try:
-            pooch.retrieve(address, f"sha256:{file.sha256}", file.name, cache, downloader=downloader)
-            return
-        except RequestException as error:
-            reasons.append(f"{address} could not be reached ({type(error).__name__})")
-        except ValueError:
-            # How pooch says that the checksum differs; what arrived is deleted already.
-            reasons.append(f"{address} gave another file than the published one")
-        except OSError as error:
-            raise DataError(f"{cache / file.name} cannot be written ({error.strerror}); make room or allow it") from error
-    names = " ".join(file.name for file in data_set.files)
-    raise DataError(
-        f"{data_set.name}: {'; '.join(reasons)}. Get {names} by other means and set LRSEARCH_DATA to their folder"
-    )
+
+def cache_of(data_set: DataSet) -> Path:
+    """Give the folder of the user's cache that the set is fetched into."""
+    return Path(platformdirs.user_cache_dir("lrsearch")) / data_set.name
 
 
 def _file_status(data_set: DataSet, file: File) -> FileStatus:
-    path = _found(data_set, file)
+    path = found(data_set, file)
     if path is None:
         return FileStatus(file.name, "missing")
     try:
@@ -145,23 +117,8 @@ def _file_status(data_set: DataSet, file: File) -> FileStatus:
     return FileStatus(file.name, "right", path, file.size)
 
 
-def _named(name: str) -> DataSet:
-    if name not in CATALOGUE:
-        raise DataError(f"there is no data set called {name!r}; give one of {', '.join(CATALOGUE)}")
-    return CATALOGUE[name]
-
-
-def _found(data_set: DataSet, file: File) -> Path | None:
-    candidates = (folder / file.name for folder in _folders(data_set))
-    return next((path for path in candidates if path.is_file()), None)
-
-
 def _folders(data_set: DataSet) -> tuple[Path, ...]:
     own = os.environ.get("LRSEARCH_DATA")
     # A folder a set first: MNIST's files are called as Fashion-MNIST's are.
     theirs = (Path(own) / data_set.name, Path(own)) if own else ()
-    return (*theirs, _cache(data_set))
-
-
-def _cache(data_set: DataSet) -> Path:
-    return Path(platformdirs.user_cache_dir("lrsearch")) / data_set.name
+    return (*theirs, cache_of(data_set))

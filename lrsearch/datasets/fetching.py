@@ -1,0 +1,86 @@
+"""Downloads of data sets, each file held against its published checksum before it gets its name."""
+
+from pathlib import Path
+from typing import Any
+
+from lrsearch.datasets.catalogue import DataSet, File
+from lrsearch.datasets.files import cache_of, find, found, named, read_checked
+from lrsearch.errors import DataError
+
+
+def fetch(name: str, progress: bool = False) -> Path:
+    """Download what is missing of a data set into the user's cache; give the folder of its files.
+
+    Files that are found and right are not fetched again; a wrong one in the cache is replaced. ``progress``
+    draws a bar on stderr.
+
+    Raises:
+        DataError: there is no such data set, it cannot be reached, what arrives is not the published file, or
+            a wrong file lies in ``$LRSEARCH_DATA``, which is the user's to delete.
+    """
+    data_set = named(name)
+    cache = cache_of(data_set)
+    for file in data_set.files:
+        path = found(data_set, file)
+        if path is not None and path.parent != cache:
+            read_checked(path, file, name)
+        else:
+            _download(data_set, file, cache, progress)
+    return find(name)[0].parent
+
+
+def _download(data_set: DataSet, file: File, cache: Path, progress: bool) -> None:
+    import pooch  # here, as it takes requests along: reading data needs neither
+    from requests import RequestException
+
+    pooch.get_logger().setLevel("WARNING")
+    reasons = []
+    for mirror in data_set.mirrors:
+        address = mirror + file.name
+        # Megabyte chunks: pooch flushes after each, and its default is 1 kB.
+        downloader = pooch.HTTPDownloader(progressbar=progress and _Bar(file.name), chunk_size=2**20)
+        try:
+            pooch.retrieve(address, f"sha256:{file.sha256}", file.name, cache, downloader=downloader)
+            return
+        except RequestException as error:
+            reasons.append(f"{address} could not be reached ({type(error).__name__})")
+        except ValueError:
+            # How pooch says that the checksum differs; what arrived is deleted already.
+            reasons.append(f"{address} gave another file than the published one")
+        except OSError as error:
+            why = error.strerror or "not permitted"
+            raise DataError(f"{cache} cannot be written ({why}); make room, or allow it") from error
+    names = ", ".join(file.name for file in data_set.files)
+    remedy = f"get {names} by other means and set LRSEARCH_DATA to the folder that holds them"
+    raise DataError(f"{data_set.name} was not fetched: {', '.join(reasons)}; {remedy}")
+
+
+class _Bar:
+    """What pooch wants of a progress bar, drawn by rich: pooch's own needs tqdm."""
+
+    def __init__(self, name: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        columns = TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+        self._progress: Any = Progress(*columns, console=Console(stderr=True))
+        self._task = self._progress.add_task(name, total=None)
+
+    @property
+    def total(self) -> float | None:
+        total: float | None = self._progress.tasks[self._task].total
+        return total
+
+    @total.setter
+    def total(self, total: float) -> None:
+        self._progress.update(self._task, total=total)
+        self._progress.start()
+
+    def update(self, advance: int) -> None:
+        self._progress.update(self._task, advance=advance)
+
+    def reset(self) -> None:
+        self._progress.update(self._task, completed=0)
+
+    def close(self) -> None:
+        self._progress.stop()
