@@ -1,4 +1,4 @@
-"""task.yaml: what it says (``model``), how it is read and checked (``file``), its JSON schema (``schema``)."""
+"""task.yaml: what it says (``model``), how it is read and checked (``file``), its schema (``schema``)."""
 
 from lrsearch.task.file import load_task, parse_task
 from lrsearch.task.model import Budget, Entry, Metric, Position, Resources, Searched, Shared, Task

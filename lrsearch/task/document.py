@@ -23,9 +23,9 @@ _LARGEST_INTEGER = 2**63 - 1
 _IN_PLAIN_WORDS = {
     "found character '\\t'": "a tab stands here; indent with spaces",
     "found character": "a value cannot begin with this character; put the value in quotes",
-    "mapping values are not allowed here": "a second ': ' stands here; put the value in quotes, or indent this line "
-    "like the keys beside it",
-    "expected <block end>": "this does not line up with what stands above; give keys of one level the same indentation",
+    "mapping values are not allowed here": "a colon cannot stand here; put the text in quotes, or indent "
+    "this line like the keys beside it",
+    "expected <block end>": "this does not line up with what stands above; indent keys of one level alike",
     "expected ',' or '}'": "the { of line {line} is not closed before this; add } or a comma",
     "expected ',' or ']'": "the [ of line {line} is not closed before this; add ] or a comma",
     "expected the node content": "a value is missing here; write one, or remove what is left open",
@@ -55,57 +55,54 @@ class Document:
     data: Any
     positions: Mapping[Key, Position]
 
-    def place(self, key: Key) -> str:
-        """Give FILE:LINE:COLUMN of a key or of its nearest parent."""
-        while key and key not in self.positions:
-            key = key[:-1]
-        position = self.positions.get(key, Position(1, 1))
-        return f"{self.path}:{position.line}:{position.column}"
-
     def refuse(self, problems: Iterable[Problem]) -> None:
         """Raise the first problem by its place in the file, saying how many more there are.
 
         Raises:
             TaskError: there is a problem.
         """
-        placed = [(self.line_and_column(problem.key), problem) for problem in problems]
-        if not placed:
+        ordered = sorted(problems, key=lambda problem: self.position(problem.key))
+        if not ordered:
             return
-        _, first = min(placed, key=lambda pair: pair[0])
-        more = f" (and {len(placed) - 1} more)" if len(placed) > 1 else ""
-        raise TaskError(self.place(first.key), first.sentence + more)
+        line, column = self.position(ordered[0].key)
+        more = f" (and {len(ordered) - 1} more)" if len(ordered) > 1 else ""
+        raise TaskError(f"{self.path}:{line}:{column}", ordered[0].sentence + more)
 
-    def line_and_column(self, key: Key) -> tuple[int, int]:
-        while key and key not in self.positions:
+    def position(self, key: Key) -> tuple[int, int]:
+        """Give line and column of a key, or of its nearest parent where it is not in the file."""
+        while key not in self.positions:
             key = key[:-1]
-        position = self.positions.get(key, Position(1, 1))
-        return position.line, position.column
+        return self.positions[key].line, self.positions[key].column
 
 
 def read_document(text: str, path: Path | str) -> Document:
     """Read YAML of the core schema (``1e-3`` is a number) without tags, anchors and aliases.
 
     Raises:
-        TaskError: it is no YAML, or holds what no task file needs: tags and aliases (which can construct objects
-            or grow without end), doubled keys, keys that are not text, NaN, infinity, integers over 64 bits.
+        TaskError: it is no YAML, or holds what no task file needs: tags (which can construct objects),
+            aliases (which can grow without end), doubled keys, keys that are not text, NaN, infinity,
+            integers over 64 bits.
     """
     try:
         node, scalars = _compose(text)
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
-        line, column = before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1
-        raise TaskError(f"{path}:{line}:{column}", "a character that text cannot hold stands here; remove it") from None
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise TaskError(
+            f"{path}:{line}:{column}", "an invisible control character stands here; remove it"
+        ) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise TaskError(place, _in_plain_words(error)) from None
+        mark = error.problem_mark
+        assert mark is not None
+        raise TaskError(f"{path}:{mark.line + 1}:{mark.column + 1}", _in_plain_words(error)) from None
     except (ValueError, OverflowError):
         # PyYAML converts an escape such as "\UFFFFFFFF" without checking it.
-        raise TaskError(str(path), "holds an escape that stands for no character; remove the backslash") from None
-    if node is None:
-        raise TaskError(str(path), "is empty; write a task, or begin with: lrsearch init")
+        problem = "holds an escape (\\U...) that stands for no character; remove it"
+        raise TaskError(str(path), problem) from None
     reading = _Reading(scalars)
-    data = reading.value_of(node, ())
+    data = None if node is None else reading.value_of(node, ())
+    if data is None and not reading.problems:
+        raise TaskError(str(path), "is empty; write a task, or begin with: lrsearch init")
     document = Document(path, data, reading.positions)
     document.refuse(reading.problems)
     return document
@@ -133,8 +130,20 @@ def shown(value: Any) -> str:
         case str():
             return _quoted(value)
         case list():
-            return "a list"
+            items = f"[{', '.join(shown(item) for item in value[:4])}]"
+            return items if len(value) <= 4 and len(items) <= 40 else "a list"
     return "a mapping"
+
+
+def is_quoted_number(value: object) -> bool:
+    """Whether a value is text that would be a number without its quotes."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
@@ -164,7 +173,7 @@ class _Loader(CoreLoader):  # type: ignore[misc]
         return node
 
     def _refuse(self, problem: str, event: yaml.Event) -> None:
-        raise yaml.MarkedYAMLError(note=problem, problem_mark=event.start_mark)
+        raise yaml.MarkedYAMLError(note=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
 
 
 def _compose(text: str) -> tuple[yaml.Node | None, _Loader]:
@@ -198,11 +207,8 @@ class _Reading:
             inner = (*key, name)
             if name in mapping:
                 first = self.positions[inner].line
-                # A place of its own: the doubled key, not the first of the two.
-                self.positions[*inner, "second"] = _position(key_node)
-                self.problems.append(
-                    Problem((*inner, "second"), f"{dotted(inner)} is given twice, first on line {first}; remove one")
-                )
+                problem = f"{dotted(inner)} is given twice, first on line {first}; remove one"
+                self._refuse_key(inner, key_node, problem)
                 continue
             self.positions[inner] = _position(key_node)
             mapping[name] = self.value_of(value_node, inner)
@@ -212,11 +218,16 @@ class _Reading:
         name = self._loader.construct_object(node) if isinstance(node, yaml.ScalarNode) else None
         if isinstance(name, str) and _storable(name):
             return name
-        where = (*parent, len(self.positions))
-        self.positions[where] = _position(node)
-        what = _quoted(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
-        self.problems.append(Problem(where, f"a key is {what}, which is not text; give a name, in quotes if need be"))
+        what = _short(node.value) or "empty" if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+        within = f" in {dotted(parent)}" if parent else ""
+        self._refuse_key(parent, node, f"a key{within} is {what}, not text; put it in quotes if it is a name")
         return None
+
+    def _refuse_key(self, near: Key, node: yaml.Node, sentence: str) -> None:
+        # A place of its own: no key of the data stands for this node.
+        place = (*near, len(self.positions))
+        self.positions[place] = _position(node)
+        self.problems.append(Problem(place, sentence))
 
     def _scalar(self, node: yaml.Node, key: Key) -> Any:
         remedy = None
@@ -233,7 +244,8 @@ class _Reading:
             case str() if not _storable(value):
                 remedy = "remove the character that no file can hold"
         if remedy is not None:
-            self.problems.append(Problem(key, f"{dotted(key) or 'the file'} is {_short(node.value)}; {remedy}"))
+            name = dotted(key) or "the file"
+            self.problems.append(Problem(key, f"{name} is {_short(node.value)}; {remedy}"))
         return value
 
 
@@ -258,7 +270,8 @@ def _in_plain_words(error: yaml.MarkedYAMLError) -> str:
 
 
 def _plain(name: str) -> str:
-    return name if name and len(name) <= 40 and all(c.isalnum() or c in "_-." for c in name) else _quoted(name)
+    is_plain = 0 < len(name) <= 40 and all(character.isalnum() or character in "_-." for character in name)
+    return name if is_plain else _quoted(name)
 
 
 def _short(text: str) -> str:

@@ -1,11 +1,12 @@
 """The ``optimizers`` of a task file -> entries, with each number's ladder, limits and range checked."""
 
+import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from lrsearch.ladder import LADDERS, LadderName
-from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, shown
+from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, is_quoted_number, shown
 from lrsearch.task.model import Entry, Hyperparameter, Searched, Shared
 from lrsearch.task.schema import EntryBlock, SearchBlock, ShareBlock, TaskBlock
 from lrsearch.trial import SearchId
@@ -16,11 +17,11 @@ DEFAULT_LIMITS: dict[LadderName, tuple[float, float]] = {
     "beta": (0.0, 0.999999),
 }
 _LADDER_OF: dict[str, LadderName] = {"cprop.c": "c", "cprop.beta": "beta", "momentum": "beta"}
-_RANGES: dict[LadderName, tuple[float, float, str]] = {
-    # Far beyond any use, and near enough for exact decimals.
-    "lr": (1e-30, 1e30, "a value above 0"),
-    "c": (1.0, 1e30, "a value of at least 1"),
-    "beta": (0.0, 1 - 1e-12, "a value of at least 0 and below 1"),
+# The ends are far beyond any use, and near enough for floats to tell rungs apart.
+_RANGES: dict[LadderName, tuple[float, str, float, str]] = {
+    "lr": (1e-30, "a value above 0", 1e30, "a value of at most 1e30"),
+    "c": (1.0, "a value of at least 1", 1e30, "a value of at most 1e30"),
+    "beta": (0.0, "a value of at least 0 and below 1", 1 - 1e-12, "a value of at least 0 and below 1"),
 }
 _OWN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -62,8 +63,7 @@ class EntryReader:
                 case float():
                     hyperparameters[argument] = value
                 case SearchBlock():
-                    if searched := self._searched(argument, value, where):
-                        hyperparameters[argument] = searched
+                    hyperparameters[argument] = self._searched(argument, value, where)
                 case ShareBlock(of=of, times=times):
                     # Which of its hyperparameters is settled when all entries are known.
                     hyperparameters[argument] = Shared(SearchId(of, argument), times)
@@ -84,15 +84,26 @@ class EntryReader:
                 for inner in written:
                     yield f"cprop.{inner}", getattr(block.cprop, inner), (*key, "cprop", inner)
             elif argument not in EntryBlock.model_fields:
+                self._check_name(argument, (*key, argument))
                 yield argument, block.__pydantic_extra__[argument], (*key, argument)
 
+    def _check_name(self, argument: str, key: Key) -> None:
+        """Refuse what no constructor takes, and what is surely a misspelt key of ours."""
+        if argument.startswith("cprop."):
+            inner = argument.removeprefix("cprop.")
+            self._refuse(key, f"is not a key here; write a block, cprop: {{{inner}: ...}}")
+        elif not argument.isidentifier():
+            self._refuse(key, "cannot be an argument of an optimizer; write its name as Python has it")
+        elif near := difflib.get_close_matches(argument, EntryBlock.model_fields, n=1, cutoff=0.8):
+            self._refuse(key, f"is no argument of an optimizer; did you mean {near[0]}?")
+
     def _check_argument(self, argument: str, value: Any, key: Key) -> None:
-        if not argument.removeprefix("cprop.").isidentifier():
-            self._refuse(key, "cannot be an argument of an optimizer; " + _renamed(argument))
-        elif isinstance(value, bool | str | list) and (is_learning_rate(argument) or _is_quoted_number(value)):
-            self._refuse(key, f"is {shown(value)}; give a number, {{start: NUMBER}} or {{of: ENTRY}}")
-        elif isinstance(value, float):
+        if isinstance(value, float):
             self._check_fixed(argument, value, key)
+        elif is_quoted_number(value):
+            self._refuse(key, f"is {shown(value)}; give a number without quotes")
+        elif isinstance(value, bool | str | list) and is_learning_rate(argument):
+            self._refuse(key, f"is {shown(value)}; give a number, {{start: NUMBER}} or {{of: ENTRY}}")
 
     def _check_fixed(self, argument: str, value: float, key: Key) -> None:
         remedy = ""
@@ -105,7 +116,7 @@ class EntryReader:
         if remedy:
             self._refuse(key, f"is {shown(value)}; give {remedy}")
 
-    def _searched(self, argument: str, block: SearchBlock, key: Key) -> Searched | None:
+    def _searched(self, argument: str, block: SearchBlock, key: Key) -> Searched:
         if "ladder" in block.model_fields_set:
             ladder_name = block.ladder
         elif is_learning_rate(argument):
@@ -114,7 +125,7 @@ class EntryReader:
             ladder_name = _LADDER_OF[argument]
         else:
             self._refuse(key, "is searched, but on which ladder? add ladder: lr, ladder: c or ladder: beta")
-            return None
+            return Searched(block.start, "lr", DEFAULT_LIMITS["lr"])
         limits = self._limits(argument, ladder_name)
         self._check_start(block.start, ladder_name, limits, argument, (*key, "start"))
         return Searched(block.start, ladder_name, limits)
@@ -124,28 +135,24 @@ class EntryReader:
         if limits is None:
             return DEFAULT_LIMITS[ladder_name]
         key = ("search", "limits", argument)
-        lowest, highest, remedy = _RANGES[ladder_name]
-        if not all(lowest <= limit <= highest for limit in limits):
-            self._refuse_once(key, f"is {_pair(limits)}; give limits on the {ladder_name} ladder, each {remedy}")
-        elif limits[0] >= limits[1]:
-            self._refuse_once(key, f"is {_pair(limits)}; give the lower limit first, then a higher one")
-        elif not _has_two_rungs(ladder_name, limits):
-            self._refuse_once(key, f"is {_pair(limits)}, with fewer than two values of the ladder between; widen it")
+        if remedy := _range_remedy(ladder_name, limits[0]) or _range_remedy(ladder_name, limits[1]):
+            self._refuse_once(key, f"is {_pair(limits)}; give each limit {remedy}")
+        elif limits[0] < limits[1] and not _has_two_rungs(ladder_name, limits):
+            self._refuse_once(key, f"is {_pair(limits)}, which hold fewer than two rungs; widen them")
         return limits
 
     def _check_start(
         self, start: float, ladder_name: LadderName, limits: tuple[float, float], argument: str, key: Key
     ) -> None:
-        lowest, highest, remedy = _RANGES[ladder_name]
-        if not lowest <= start <= highest:
+        if remedy := _range_remedy(ladder_name, start):
             self._refuse(key, f"is {shown(start)}; give {remedy}")
             return
-        try:
-            LADDERS[ladder_name].rung(start)
-        except ValueError as error:
-            self.problems.append(Problem(key, f"{dotted(key)}: {error}; give one of them"))
-            return
-        if not limits[0] <= start <= limits[1] and limits[0] < limits[1]:
+        ladder = LADDERS[ladder_name]
+        below = ladder.rungs_within(_RANGES[ladder_name][0], start)[1]
+        if ladder.value(below) != start:
+            beside = f"{shown(ladder.value(below))} or {shown(ladder.value(below + 1))}"
+            self._refuse(key, f"is {shown(start)}, on no rung of the {ladder_name} ladder; give {beside}")
+        elif not limits[0] <= start <= limits[1] and limits[0] < limits[1]:
             self._refuse(
                 key,
                 f"is {shown(start)}, outside the limits {_pair(limits)}; "
@@ -154,20 +161,23 @@ class EntryReader:
 
     def _check_limits(self, used: set[str]) -> None:
         known = used | {"lr", "cprop.c", "cprop.beta"}
-        for argument in self._task.search.limits:
+        for argument, limits in self._task.search.limits.items():
+            key = ("search", "limits", argument)
+            if limits[0] >= limits[1]:
+                self._refuse_once(key, f"is {_pair(limits)}; give the lower limit first, then a higher one")
             if argument not in known:
                 remedy = (
                     f"did you mean cprop.{argument}?"
                     if f"cprop.{argument}" in known
                     else did_you_mean(argument, sorted(known), f"the names are {', '.join(sorted(known))}")
                 )
-                self._refuse(("search", "limits", argument), f"is about no hyperparameter of any entry; {remedy}")
+                self._refuse_once(key, f"is no hyperparameter of any entry; {remedy}")
 
     def _refuse(self, key: Key, problem: str) -> None:
         self.problems.append(Problem(key, f"{dotted(key)} {problem}"))
 
     def _refuse_once(self, key: Key, problem: str) -> None:
-        """Limits are shared by entries: one mistake in them is one problem."""
+        """Refuse limits, which several entries may use: one mistake in them is one problem."""
         if all(known.key != key for known in self.problems):
             self._refuse(key, problem)
 
@@ -180,21 +190,12 @@ def _has_two_rungs(ladder_name: LadderName, limits: tuple[float, float]) -> bool
     return last > first
 
 
-def _renamed(argument: str) -> str:
-    if argument.startswith("cprop."):
-        inner = argument.removeprefix("cprop.")
-        return f"write it as a block, cprop: {{{inner}: ...}}"
-    return "give the argument's name as Python has it"
-
-
-def _is_quoted_number(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+def _range_remedy(ladder_name: LadderName, value: float) -> str | None:
+    """What to give instead of a value that is outside a ladder; None if it is inside."""
+    lowest, too_low, highest, too_high = _RANGES[ladder_name]
+    if value < lowest:
+        return too_low
+    return too_high if value > highest else None
 
 
 def _pair(limits: tuple[float, float]) -> str:

@@ -71,8 +71,8 @@ def _budget_problems(block: TaskBlock) -> Iterator[Problem]:
     if budget.evaluate_every > budget.iterations:
         yield Problem(
             ("budget", "evaluate_every"),
-            f"budget.evaluate_every is {budget.evaluate_every}, more than the {budget.iterations} iterations; "
-            "give at most budget.iterations",
+            f"budget.evaluate_every is {budget.evaluate_every}, more than budget.iterations; "
+            f"give at most {budget.iterations}",
         )
     elif window > (evaluations := -(-budget.iterations // budget.evaluate_every)):
         yield Problem(
@@ -89,7 +89,7 @@ def _number_of(examples: int | Literal["all"]) -> int | None:
 def _text_of(path: str | Path) -> str:
     content = _bytes_of(path)
     if len(content) > _LARGEST_FILE:
-        raise TaskError(str(path), "is larger than 256 KiB; a task file is far smaller, is this the right file?")
+        raise TaskError(str(path), "is larger than 256 KiB, which no task file is; check the path")
     if b"\0" in content:
         raise TaskError(str(path), "is a binary file; give a task file, which is YAML text")
     try:

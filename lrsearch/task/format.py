@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, shown
+from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, is_quoted_number, shown
 from lrsearch.task.schema import EXAMPLES, TAGS, CPropBlock, EntryBlock, TaskBlock
 
 
@@ -48,11 +48,11 @@ def _sentence(detail: Any) -> str:
     path = dotted(key) or "the file"
     match detail["type"]:
         case "missing":
-            return f"{path} is missing; add {EXAMPLES[key[-1]]}"
+            return f"{path} is missing; add {EXAMPLES[str(key[-1])]}"
         case "extra_forbidden":
             fields = _model_at(location[:-1]).model_fields
-            return f"{path} is not a key of a task file; " + did_you_mean(
-                str(key[-1]), fields, f"the keys here are {', '.join(fields)}"
+            return f"{path} is not a key here; " + did_you_mean(
+                str(key[-1]), fields, f"the keys are {', '.join(fields)}"
             )
         case "kind" if isinstance(value, dict):
             return f"{path} is a mapping without start or of; " + did_you_mean(
@@ -61,19 +61,22 @@ def _sentence(detail: Any) -> str:
         case "kind" | "wanted":
             if location[-1] == "[key]":
                 return f"{path} is no name for an entry; give {detail['msg']}"
-            return f"{path} is {shown(value)}; give {_in_quotes(detail['msg'], value)}"
+            return f"{path} is {shown(value)}; give {_minding_quotes(detail['msg'], value)}"
         case "too_short":
             return f"{path} has no entries; add one, such as sgd: {{lr: {{start: 0.1}}}}"
+    if key[:1] == ("optimizers",) and len(key) == 2:
+        return f"{path} is {shown(value)}; give a mapping, such as {key[-1]}: {{lr: {{start: 0.1}}}}"
     if key:
-        return f"{path} is {shown(value)}; give a mapping, as in {key[-1]}: {{KEY: VALUE}}"
+        return f"{path} is {shown(value)}; give a mapping, such as {EXAMPLES[str(key[-1])]}"
     return f"the file holds {shown(value)}; write a task as lines of KEY: VALUE, or begin with: lrsearch init"
 
 
-def _in_quotes(words: str, value: Any) -> str:
-    """A number where text is wanted looks right to its writer: say that quotes make it text."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+def _minding_quotes(words: str, value: Any) -> str:
+    """A number in place of text looks right to its writer, and so does one in quotes: say what quotes do."""
     wants_text = words == "text" or words.startswith("a name")
-    return f'text, in quotes: "{shown(value)}"' if is_number and wants_text else words
+    if isinstance(value, int | float) and not isinstance(value, bool) and wants_text:
+        return f'text, in quotes: "{shown(value)}"'
+    return f"{words}, without quotes" if is_quoted_number(value) and not wants_text else words
 
 
 def _model_at(location: tuple[str | int, ...]) -> type[BaseModel]:

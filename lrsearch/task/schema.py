@@ -26,15 +26,21 @@ from lrsearch.ladder import LadderName
 
 EXAMPLES = {
     "name": "name: my_task",
+    "arguments": "arguments: {batch_size: 32}",
     "workload": "workload: my_task.py:workload",
     "budget": "budget: {iterations: 5000, evaluate_every: 250}",
     "iterations": "iterations: 5000",
     "evaluate_every": "evaluate_every: 250",
+    "metric": "metric: {name: train_loss}",
     "optimizers": "optimizers: {sgd: {lr: {start: 0.1}}}",
+    "search": "search: {limits: {lr: [1e-6, 10]}}",
+    "limits": "limits: {lr: [1e-6, 10]}",
+    "resources": "resources: {cpus: 1}",
+    "cprop": "cprop: {c: 1}",
     "start": "start: 0.1",
     "of": "of: ENTRY",
 }
-"""What to write where a required key is missing."""
+"""What to write where a required key is missing, or a mapping is wanted."""
 
 
 def _wanted(words: str) -> WrapValidator:
@@ -87,20 +93,23 @@ class SearchBlock(_Block):
     """Search this hyperparameter, from ``start`` outward along a ladder of values."""
 
     start: Finite = Field(
-        description="The first guess, tried with its upper neighbour: a value of the ladder (0.001, 0.003, 0.01, ...)."
+        description="The first guess, tried with its upper neighbour: a value of the ladder (0.01, 0.03)."
     )
     ladder: Annotated[LadderName, _wanted("lr, c or beta")] = Field(
         default_factory=lambda: "lr",
-        description="The values that the search visits. lr: 1-3-10 grid. c: powers of 3 from 1. beta: 1-3-10 grid on "
-        "1 - value. Learning rates, cprop.c, cprop.beta and momentum have theirs; any other must name one.",
+        description="The values that the search visits. lr: 1-3-10 grid. c: powers of 3. beta: 1-3-10 grid "
+        "on 1 - value. Learning rates, cprop.c, cprop.beta and momentum have theirs; others must name one.",
     )
 
 
 class ShareBlock(_Block):
     """Take the value that another entry has for this hyperparameter."""
 
-    of: Text = Field(description="The entry whose value is taken: its hyperparameter of the same name, else its lr.")
-    times: Positive = Field(1.0, description="A factor on the shared value.")
+    of: Text = Field(
+        description="The entry whose value is taken: its hyperparameter of the same name; for a learning "
+        "rate of another name, its lr."
+    )
+    times: Positive = Field(default=1.0, description="A factor on the shared value.")
 
 
 def _kind(value: Any) -> str | None:
@@ -147,6 +156,10 @@ Argument = Annotated[
     | Annotated[ShareBlock, Tag("<share>")]
     | Annotated[_Option, Tag("<option>")],
     Discriminator(_kind, "kind", _NUMBER),
+    Field(
+        description="An argument of the optimizer's constructor. A number is fixed, {start: NUMBER} "
+        "searched, {of: ENTRY} taken from another entry; anything else is passed on as it is."
+    ),
 ]
 
 
@@ -158,20 +171,23 @@ def _absent() -> Any:
 class CPropBlock(_Block):
     """Wrap the optimizer in CProp (arXiv:1912.11493)."""
 
-    c: Number = Field(default_factory=_absent, description="Overconfidence, above 0; CProp's own default is 1.")
+    c: Number = Field(default_factory=_absent, description="Overconfidence, above 0; 1 unless given.")
     beta: Number = Field(
         default_factory=_absent,
-        description="Horizon of the gradients' statistics, at least 0 and below 1; CProp's own default is 0.999.",
+        description="Horizon of the gradients' statistics, at least 0 and below 1; 0.999 unless given.",
     )
-    eps: Number = Field(default_factory=_absent, description="Added to the standard error, at least 0.")
+    eps: Number = Field(
+        default_factory=_absent, description="Added to the standard error, at least 0; 1e-8 unless given."
+    )
     eps_placement: Annotated[Literal["outside", "inside"], _wanted("outside or inside")] = Field(
         default_factory=_absent,
-        description="Whether eps stands outside the square root (as the authors' code has it) or inside (as printed).",
+        description="Whether eps stands outside the square root, as in the authors' code and unless given, "
+        "or inside, as the paper prints it.",
     )
     measure: Annotated[
         Literal["normal", "logistic", "relative_rate", "moment_rate"],
         _wanted("normal, logistic, relative_rate or moment_rate"),
-    ] = Field(default_factory=_absent, description="How conformity is measured.")
+    ] = Field(default_factory=_absent, description="How conformity is measured; normal unless given.")
 
 
 class EntryBlock(BaseModel):
@@ -186,8 +202,8 @@ class EntryBlock(BaseModel):
         _wanted("a class of torch.optim in lower case, such as adam, or package.module:Class"),
     ] = Field(
         default_factory=_absent,
-        description="The optimizer: a class of torch.optim by its name in lower case, or package.module:Class. "
-        "Left out, it is the entry's own name.",
+        description="The optimizer: a class of torch.optim by its name in lower case, or "
+        "package.module:Class. The entry's own name unless given.",
     )
     arguments: Arguments = Field(
         default_factory=dict, description="Arguments of the workload for this entry alone, over the task's."
@@ -207,15 +223,19 @@ class BudgetBlock(_Block):
 class MetricBlock(_Block):
     """What decides between candidates."""
 
-    name: Text = Field("train_loss", description="A metric of the workload.")
+    name: Text = Field(default="train_loss", description="A metric of the workload.")
     mode: Annotated[Literal["min", "max"], _wanted("min or max")] = Field(
-        "min", description="Whether the lowest or the highest value is the best."
+        default="min", description="Whether the lowest or the highest value is the best."
     )
-    examples: Examples = Field("all", description="Examples that the deciding evaluations use: all, or how many.")
+    examples: Examples = Field(
+        default="all", description="Examples that the deciding evaluations use: all, or how many."
+    )
     curve_examples: Examples = Field(
-        "all", description="Examples that the evaluations before those use: all, or the size of a fixed sample."
+        default="all", description="Examples that the evaluations before those use: all, or how many."
     )
-    window: Count = Field(1, description="The mean of the last so many evaluations decides; 1 is the paper's rule.")
+    window: Count = Field(
+        default=1, description="How many last evaluations are averaged to decide; 1 is the paper's rule."
+    )
 
 
 class SearchesBlock(_Block):
@@ -230,40 +250,43 @@ class SearchesBlock(_Block):
         ],
     ] = Field(
         default_factory=dict,
-        description="How far a search may go, by hyperparameter as entries name it, CProp's as cprop.c and cprop.beta.",
+        description="How far a search may go, by hyperparameter; CProp's are cprop.c and cprop.beta.",
         examples=[{"lr": [1e-8, 1e3]}],
     )
     tolerance: Annotated[float, Field(gt=0, le=1), _wanted("a fraction above 0 and at most 1")] = Field(
-        0.05, description="A choice is resolved when it loses at most this fraction to the best candidate."
+        default=0.05,
+        description="A choice is resolved when it loses at most this fraction to the best candidate.",
     )
 
 
 class ResourcesBlock(_Block):
     """What one worker takes."""
 
-    cpus: Count = Field(1, description="CPU cores of a worker, and its number of threads.")
-    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_whole_gpus), _wanted(_GPUS)] = Field(
-        0.0, description="GPUs of a worker: 0, a fraction of one, or a whole number."
+    cpus: Count = Field(default=1, description="CPU cores of a worker, and its number of threads.")
+    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_whole_gpus), _wanted(_GPUS)] = (
+        Field(default=0.0, description="GPUs of a worker: 0, a fraction of one, or a whole number.")
     )
 
 
 class TaskBlock(_Block):
-    """A task of lrsearch: a workload, a budget, a metric and optimizers whose hyperparameters are searched."""
+    """A task of lrsearch: a workload, a budget, a metric and the optimizers whose numbers are searched."""
 
-    name: Name = Field(description="What the task's study and its folder are called.", examples=["fashion_mnist_fc"])
+    name: Name = Field(description="What the study and its folder are called.", examples=["fashion_mnist_fc"])
     workload: Annotated[
         str,
         StringConstraints(pattern=rf"^(.+\.py|{_IDENTIFIERS}):{_IDENTIFIERS}$"),
         _wanted("FILE.py:callable, beside this file, or package.module:callable"),
     ] = Field(
-        description="The callable that makes model, data and loss: FILE.py:callable, relative to this file, or "
-        "package.module:callable.",
+        description="The callable that makes model, data and loss: FILE.py:callable, relative to this "
+        "file, or package.module:callable.",
         examples=["fashion_mnist.py:fully_connected"],
     )
-    arguments: Arguments = Field(default_factory=dict, description="What the workload's callable is called with.")
-    budget: BudgetBlock = Field(description="How long each training is and how often it is evaluated.")
-    seeds: Count = Field(3, description="Trainings of each candidate, each with a seed of its own.")
-    metric: MetricBlock = Field(default_factory=MetricBlock, description="What decides; train_loss unless given.")
+    arguments: Arguments = Field(default_factory=dict, description="What the callable is called with.")
+    budget: BudgetBlock = Field(description="How long a training is and how often it is evaluated.")
+    seeds: Count = Field(default=3, description="Trainings of each candidate, each with a seed of its own.")
+    metric: MetricBlock = Field(
+        default_factory=MetricBlock, description="What decides; train_loss unless given."
+    )
     optimizers: dict[Name, EntryBlock] = Field(
         description="The optimizer entries by name, in the order of their searches.", min_length=1
     )
@@ -275,4 +298,3 @@ def task_schema() -> dict[str, Any]:
     """Give the JSON schema (draft 2020-12) of a task file, for editors and other programs."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **TaskBlock.model_json_schema()}
     return {**schema, "title": "lrsearch task"}
-

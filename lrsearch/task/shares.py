@@ -1,6 +1,6 @@
 """Shared hyperparameters: what each refers to, and that no value waits for itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -36,8 +36,8 @@ def resolve_shares(document: Document, entries: Mapping[str, Entry]) -> dict[str
 def needs(entries: Mapping[str, Entry]) -> dict[SearchId, tuple[SearchId, ...]]:
     """Give, for every hyperparameter, the hyperparameters whose values must be known before its own can be.
 
-    A shared one needs the one that it takes. A searched one needs what its trainings are made with: the shared
-    hyperparameters of its entry, and those that the entry searches before it.
+    A shared one needs the one that it takes. A searched one needs what its trainings are made with: the
+    shared hyperparameters of its entry, and those that the entry searches before it.
     """
     graph: dict[SearchId, tuple[SearchId, ...]] = {}
     for entry in entries.values():
@@ -63,19 +63,16 @@ def _target(own: SearchId, of: str, entries: Mapping[str, Entry]) -> SearchId | 
         return Problem(key, f"{dotted(key)} is {shown(of)}, which is no entry; {remedy}")
     there = entries[of].hyperparameters
     # AdaBound's final_lr is SGD's lr: a learning rate of another name is taken from what has but one.
-    for name in (own.hyperparameter, "lr") if is_learning_rate(own.hyperparameter) else (own.hyperparameter,):
-        if name in there and of != own.entry:
-            return SearchId(of, name)
-    if of == own.entry:
-        return Problem(key, f"{dotted(key)} is {shown(of)}, its own entry: a circle ({own} needs {own}); {_REMEDY}")
-    return Problem(
-        key,
-        f"{dotted(key)} is {shown(of)}, which has no {own.hyperparameter}; "
-        f"give {of} that hyperparameter, or share from another entry",
-    )
-
-
-_REMEDY = "share from another entry, or give a number or a start"
+    names = (own.hyperparameter, "lr") if is_learning_rate(own.hyperparameter) else (own.hyperparameter,)
+    name = next((name for name in names if name in there), None)
+    if name is None:
+        return Problem(
+            key,
+            f"{dotted(key)} is {shown(of)}, which has no {own.hyperparameter}; "
+            f"give {of} that hyperparameter, or share from another entry",
+        )
+    target = SearchId(of, name)
+    return target if of != own.entry else _circle_problem([own] if target == own else [own, target])
 
 
 def _circle(document: Document, entries: Mapping[str, Entry]) -> Iterable[Problem]:
@@ -86,12 +83,21 @@ def _circle(document: Document, entries: Mapping[str, Entry]) -> Iterable[Proble
         circle: list[SearchId] = error.args[1][:0:-1]
     else:
         return
-    shares = [own for own in circle if isinstance(entries[own.entry].hyperparameters[own.hyperparameter], Shared)]
-    first = min(shares, key=lambda own: document.line_and_column(_of_key(own)))
+    shares = (own for own in circle if _is_shared(entries[own.entry], own.hyperparameter))
+    first = min(shares, key=lambda own: document.position(_of_key(own)))
     start = circle.index(first)
-    turned = [*circle[start:], *circle[:start], first]
-    steps = " needs ".join(str(own) for own in turned)
-    yield Problem(_of_key(first), f"{dotted(_of_key(first))} closes a circle of shares ({steps}); {_REMEDY}")
+    yield _circle_problem([*circle[start:], *circle[:start]])
+
+
+def _circle_problem(circle: Sequence[SearchId]) -> Problem:
+    key = _of_key(circle[0])
+    steps = " needs ".join(str(own) for own in (*circle, circle[0]))
+    remedy = "share from another entry, or give a number or a start"
+    return Problem(key, f"{dotted(key)} makes a circle of shares ({steps}); {remedy}")
+
+
+def _is_shared(entry: Entry, hyperparameter: str) -> bool:
+    return isinstance(entry.hyperparameters[hyperparameter], Shared)
 
 
 def _of_key(own: SearchId) -> Key:
