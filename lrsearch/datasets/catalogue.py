@@ -1,8 +1,8 @@
 """The data sets that lrsearch reads: what their files are called, what they must hold, where they come from.
 
 To add one: an entry here, and a reader that gives tensors in a file of its own beside this one
-(``fashion_mnist.py`` shows how), taken up in ``__init__.py``. Finding, checking, fetching and listing then work
-as for the others.
+(``fashion_mnist.py`` shows how), taken up in ``__init__.py``. Finding, checking, fetching and listing then
+work as for the others.
 """
 
 from dataclasses import dataclass

@@ -38,7 +38,8 @@ def _download(data_set: DataSet, file: File, cache: Path, progress: bool) -> Non
     for mirror in data_set.mirrors:
         address = mirror + file.name
         # Megabyte chunks: pooch flushes after each, and its default is 1 kB.
-        downloader = pooch.HTTPDownloader(progressbar=progress and _Bar(file.name), chunk_size=2**20)
+        bar = _Bar(file.name) if progress else None
+        downloader = pooch.HTTPDownloader(progressbar=bar or False, chunk_size=2**20)
         try:
             pooch.retrieve(address, f"sha256:{file.sha256}", file.name, cache, downloader=downloader)
             return
@@ -50,6 +51,9 @@ def _download(data_set: DataSet, file: File, cache: Path, progress: bool) -> Non
         except OSError as error:
             why = error.strerror or "not permitted"
             raise DataError(f"{cache} cannot be written ({why}); make room, or allow it") from error
+        finally:
+            if bar is not None:
+                bar.close()
     names = ", ".join(file.name for file in data_set.files)
     remedy = f"get {names} by other means and set LRSEARCH_DATA to the folder that holds them"
     raise DataError(f"{data_set.name} was not fetched: {', '.join(reasons)}; {remedy}")

@@ -98,7 +98,8 @@ def named(name: str) -> DataSet:
 def found(data_set: DataSet, file: File) -> Path | None:
     """Give where a file lies, if anywhere."""
     candidates = (folder / file.name for folder in _folders(data_set))
-    return next((path for path in candidates if path.is_file()), None)
+    # os.path.isfile: Path.is_file raises where a folder may not be looked into.
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def cache_of(data_set: DataSet) -> Path:
@@ -120,5 +121,5 @@ def _file_status(data_set: DataSet, file: File) -> FileStatus:
 def _folders(data_set: DataSet) -> tuple[Path, ...]:
     own = os.environ.get("LRSEARCH_DATA")
     # A folder a set first: MNIST's files are called as Fashion-MNIST's are.
-    theirs = (Path(own) / data_set.name, Path(own)) if own else ()
-    return (*theirs, cache_of(data_set))
+    theirs = Path(own).expanduser().absolute() if own else None
+    return (*((theirs / data_set.name, theirs) if theirs else ()), cache_of(data_set))

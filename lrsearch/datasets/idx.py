@@ -24,7 +24,9 @@ def parse_idx(gzipped: bytes, shape: tuple[int, ...]) -> Tensor:
     header = 4 * (1 + len(shape))
     magic = bytes((0, 0, _UNSIGNED_BYTES, len(shape)))
     if content[:4] != magic:
-        raise ValueError(f"begins with {content[:4].hex()} where IDX of this shape has {magic.hex()}")
+        raise ValueError(
+            f"begins with {content[:4].hex() or 'nothing'} where IDX of this shape has {magic.hex()}"
+        )
     found = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, header, 4))
     if found != shape:
         raise ValueError(f"holds {found} values where {shape} belong")
