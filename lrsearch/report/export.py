@@ -1,0 +1,197 @@
+"""chosen.yaml: the chosen values, ready for the optimizers' constructors, with the evidence in short."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import lrsearch
+from lrsearch.errors import UnfinishedError
+from lrsearch.report.numbers import count_text
+from lrsearch.report.remaining import trainings_left
+from lrsearch.report.sentences import nothing_to_wait_for
+from lrsearch.searches import Pending, SearchState, chosen_values, needed_by, value_of
+from lrsearch.task.model import Entry, Task
+from lrsearch.trial import SearchId
+from lrsearch.verdict import Verdict
+
+NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|0x[\da-fA-F]+")
+"""What YAML 1.2 takes for a number; PyYAML, of YAML 1.1, would leave ``12e5`` without quotes."""
+
+CPROP = "cprop."
+"""What the names of CProp's own hyperparameters and options begin with."""
+
+
+def chosen(
+    task: Task,
+    states: Iterable[SearchState],
+    made_with: Mapping[str, str],
+    fingerprint: str,
+    *,
+    partial: bool = False,
+) -> dict[str, Any]:
+    """Give the content of chosen.yaml.
+
+    Each entry has its constructor's arguments, options included and CProp's own nested under ``cprop``. A
+    value that is not known (its search found nothing or has not ended) is None, so that no optimizer is built
+    with some default in its place. Entries whose searches are not among ``states`` (``--only``) are left out.
+
+    Args:
+        task: the task.
+        states: where its searches stand.
+        made_with: versions, device and date.
+        fingerprint: of all in the task that changes results.
+        partial: give what there is of searches that have not ended, instead of refusing.
+
+    Raises:
+        UnfinishedError: a search has not ended and ``partial`` is False; the message says what is left.
+    """
+    by_search = {state.search: state for state in states}
+    if not partial:
+        _refuse_unfinished(task, by_search)
+    covered = {name for name in task.entries if by_search.keys() >= {*needed_by(task, [name])}}
+    metric = {"name": task.metric.name, "iteration": task.budget.iterations, "window": task.metric.window}
+    return {
+        "lrsearch": lrsearch.__version__,
+        "task": task.name,
+        "fingerprint": fingerprint,
+        "metric": metric,
+        "chosen": {
+            name: _entry(task, entry, by_search) for name, entry in task.entries.items() if name in covered
+        },
+        "made_with": dict(made_with),
+    }
+
+
+def to_yaml(content: Mapping[str, Any]) -> str:
+    """Write plain data so that readers of YAML 1.1 and of 1.2 find the same numbers and strings in it."""
+    return yaml.dump(
+        content, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
+    )
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write plain data as YAML; whoever looks finds the old file or the whole new one, after a crash too."""
+    write_atomically(path, to_yaml(content).encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it there; its folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp makes files that nobody else may read
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # or the new name could be lost with the power
+    finally:
+        os.close(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _refuse_unfinished(task: Task, states: Mapping[SearchId, SearchState]) -> None:
+    left = []
+    for state in states.values():
+        if state.verdict is not None or nothing_to_wait_for(state, states):
+            continue
+        to_go = trainings_left(task, state)
+        # Of the fewest that the whole search takes, those that were redone or wandered included.
+        whole = to_go + sum(trial.ended for trial in state.trials) - len(state.failures)
+        failed = f" ({len(state.failures)} failed)" if state.failures else ""
+        left.append(f"{state.search}: at least {to_go} of {count_text(whole, 'training')} to go{failed}")
+    if left:
+        raise UnfinishedError(
+            f"{task.name} has not ended: {'; '.join(left)}; go on with: lrsearch resume {task.name}, "
+            "or export what there is with --partial"
+        )
+
+
+def _entry(task: Task, entry: Entry, states: Mapping[SearchId, SearchState]) -> dict[str, Any]:
+    values = chosen_values(states.values())
+    arguments: dict[str, Any] = {CPROP: {}} if entry.wrapped_in_cprop else {}
+    for name in entry.hyperparameters:
+        _put(arguments, name, _value(task, SearchId(entry.name, name), values))
+    for name, option in entry.options.items():
+        _put(arguments, name, option)
+    if CPROP in arguments:
+        arguments["cprop"] = arguments.pop(CPROP)  # last, as it reads best
+    content: dict[str, Any] = {"optimizer": entry.optimizer, "hyperparameters": arguments}
+    searches = {search.hyperparameter: _search(states[search]) for search, _ in entry.searches()}
+    return content | ({"searches": searches} if searches else {})
+
+
+def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
+    if name.startswith(CPROP):
+        arguments.setdefault(CPROP, {})[name.removeprefix(CPROP)] = value
+    else:
+        arguments[name] = value
+
+
+def _value(task: Task, name: SearchId, values: Mapping[SearchId, float]) -> float | None:
+    try:
+        return value_of(task, name, values)
+    except Pending:
+        return None
+
+
+def _search(state: SearchState) -> dict[str, Any]:
+    if state.verdict is not None:
+        return _evidence(state.verdict)
+    if state.waiting_for:
+        return {
+            "verdict": "not_searched",
+            "resolved": False,
+            "waits_for": [str(s) for s in state.waiting_for],
+        }
+    return {"verdict": "unfinished", "resolved": False}
+
+
+def _evidence(verdict: Verdict) -> dict[str, Any]:
+    row = verdict.chosen_row
+    return {
+        "verdict": verdict.name,
+        "resolved": verdict.resolved,
+        "regret_at_most": _rounded(verdict.regret_at_most, 4),
+        "mean": _rounded(row.mean, 6) if row else None,
+        "std": _rounded(row.std, 6) if row else None,
+        "seeds": row.seeds if row else max((row.seeds for row in verdict.rows), default=0),
+        "bracket": list(verdict.bracket) if row else [],
+        "ties": list(verdict.ties),
+        "iterations": verdict.iterations,
+    }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe writer, with strings quoted where a reader of YAML 1.2 would see a number."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True  # the same list twice is written twice, not as an anchor
+
+
+def _represent_string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "'" if NUMBER.fullmatch(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_string)

@@ -1,0 +1,105 @@
+"""Numbers as people read them: rates, metrics with their spread, percentages, durations."""
+
+import math
+from decimal import Decimal
+
+
+def value_text(value: float) -> str:
+    """Write a hyperparameter as the field does: ``0.1``, ``3e-4``, ``0.9997``, ``27``, never ``1e-05``.
+
+    >>> value_text(0.03), value_text(0.001), value_text(1e-05), value_text(1000.0), value_text(0.0)
+    ('0.03', '1e-3', '1e-5', '1000', '0')
+    """
+    decimal = Decimal(repr(value)).normalize()
+    if value == 0 or 0.01 <= abs(value) < 1e5:
+        return f"{decimal:f}"
+    exponent = decimal.adjusted()
+    return f"{decimal.scaleb(-exponent).normalize():f}e{exponent}"
+
+
+def metric_text(value: float) -> str:
+    """Write a metric to four significant digits.
+
+    >>> metric_text(0.37554), metric_text(2.3), metric_text(81.25), metric_text(0.00012345)
+    ('0.3755', '2.300', '81.25', '1.234e-4')
+    """
+    return with_places(value, places_of(value))
+
+
+def spread_text(mean: float, spread: float | None) -> str:
+    """Write a mean and its spread to the same number of decimals; without the spread where there is none.
+
+    >>> spread_text(0.37554, 0.0183), spread_text(12.3456, 0.5), spread_text(0.5, None)
+    ('0.3755 ± 0.0183', '12.35 ± 0.50', '0.5000')
+    """
+    if spread is None:
+        return metric_text(mean)
+    places = places_of(mean)
+    return f"{with_places(mean, places)} ± {with_places(spread, places)}"
+
+
+def places_of(value: float) -> int | None:
+    """Give how many decimals show four significant digits; None where only an exponent would."""
+    if value == 0 or not math.isfinite(value):
+        return 4
+    magnitude = math.floor(math.log10(abs(value)))
+    return max(0, 3 - magnitude) if -3 <= magnitude < 6 else None
+
+
+def with_places(value: float, places: int | None) -> str:
+    """Write a number with so many decimals; with an exponent for None."""
+    if places is not None or value == 0 or not math.isfinite(value):
+        return f"{value:.{places or 0}f}"
+    mantissa, exponent = f"{value:.3e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def percent_text(fraction: float) -> str:
+    """Write a fraction as a percentage to two significant digits, at least: ``4.1 %``, ``0.32 %``, ``85 %``.
+
+    >>> percent_text(0.0412), percent_text(0.0032), percent_text(0.851), percent_text(0.0), percent_text(12.3)
+    ('4.1 %', '0.32 %', '85 %', '0 %', '1230 %')
+    """
+    return f"{percent_number(fraction)} %"
+
+
+def percent_number(fraction: float) -> str:
+    """Write a fraction as a percentage without its sign, to two significant digits at least."""
+    percent = 100 * fraction
+    if percent == 0:
+        return "0"
+    places = max(0, 1 - math.floor(math.log10(abs(percent))))
+    return f"{percent:.{min(places, 3)}f}"
+
+
+def duration_text(seconds: float) -> str:
+    """Write a duration in words, as coarse as an estimate of it: ``40 s``, ``12 min``, ``3 h 20 min``.
+
+    >>> duration_text(8.2), duration_text(130), duration_text(3600 * 3 + 1260), duration_text(3600 * 80)
+    ('9 s', '3 min', '3 h 30 min', '3 d 8 h')
+    """
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    minutes = math.ceil(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    tens = math.ceil(minutes / 10) * 10
+    hours, minutes = divmod(tens, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def clock_text(seconds: float) -> str:
+    """Write elapsed time as ``h:mm:ss``.
+
+    >>> clock_text(3725.9)
+    '1:02:05'
+    """
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
+
+
+def count_text(count: int, noun: str) -> str:
+    """Write a count with its noun, in the plural but for one: ``1 training``, ``3 trainings``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,65 @@
+"""What a search still has to train, at the least: the strategy itself is asked, with made-up outcomes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lrsearch.search import Launch, candidates_of
+from lrsearch.searches import SearchState, strategy_for
+from lrsearch.task.model import Mode, Task
+from lrsearch.trial import Diverged, Evaluation, Finished, Outcome, Trial, TrialSpec
+
+
+def trainings_ended(state: SearchState) -> int:
+    """Count the trainings of a search that have ended."""
+    return sum(trial.ended for trial in state.trials) - len(state.failures)
+
+
+def trainings_left(task: Task, state: SearchState) -> int:
+    """Count the trainings that must yet end before the search can: running ones, and the fewest that follow.
+
+    It is a lower bound, reached if one of the candidates in hand is the best and all beside it are worse. A
+    search that has ended has none left.
+    """
+    if state.verdict is not None:
+        return 0
+    decision = strategy_for(task, state.searched).decide(_without_failures(state))
+    launched = {rung for rung, _ in decision.replicas} if isinstance(decision, Launch) else set()
+    rungs = launched | {trial.spec.rung for trial in state.trials}
+    return min(_left_if_best(task, state, rung) for rung in sorted(rungs))
+
+
+def _left_if_best(task: Task, state: SearchState, best: int) -> int:
+    """How many trainings are left if ``best`` turns out best and all else that is not known yet diverges."""
+    strategy = strategy_for(task, state.searched)
+    known = _without_failures(state)
+    good = _good_outcome(known, best, task.metric.mode)
+
+    def end(trial: Trial) -> Trial:
+        outcome = good if trial.spec.rung == best else Diverged(0)
+        return replace(trial, curve=trial.curve or (Evaluation(0, 0.0),), outcome=outcome)
+
+    trials = [trial if trial.ended else end(trial) for trial in known]
+    made_up = sum(not trial.ended for trial in known)
+    while isinstance(decision := strategy.decide(trials), Launch):
+        for rung, seed in decision.replicas:
+            trials.append(end(Trial(f"made up {made_up}", TrialSpec(state.search, rung, seed, {}))))
+            made_up += 1
+    return made_up
+
+
+def _good_outcome(known: Sequence[Trial], rung: int, mode: Mode) -> Outcome:
+    """How the other seeds of a candidate ended, or, if none has, what surely counts as learned and best."""
+    candidate = candidates_of(known).get(rung)
+    values = list(candidate.values.values()) if candidate else []
+    return Finished(values[0] if values else -1e300 if mode == "min" else 1e300)
+
+
+def _without_failures(state: SearchState) -> list[Trial]:
+    failed = {trial.id for trial in state.failures}
+    return [trial for trial in state.trials if trial.id not in failed]
+
+
+def iterations_left(task: Task, state: SearchState, running: Iterable[Trial]) -> int:
+    """Count the iterations that a search must yet train, at the least, from where the running ones are."""
+    done = sum(t.curve[-1].iteration for t in running if t.curve and t.spec.search == state.search)
+    return max(0, trainings_left(task, state) * task.budget.iterations - done)

@@ -1,0 +1,161 @@
+"""What a search concluded, or why it has not, as one sentence of plain English."""
+
+from collections.abc import Iterable, Mapping
+
+from lrsearch.report.findings import Finding, Mark, best_candidate, findings, last_line
+from lrsearch.report.numbers import (
+    count_text,
+    metric_text,
+    percent_number,
+    percent_text,
+    spread_text,
+    value_text,
+)
+from lrsearch.report.remaining import trainings_ended, trainings_left
+from lrsearch.search import AtLimit, NoneLearned, candidates_of
+from lrsearch.searches import SearchState
+from lrsearch.task.model import Task
+from lrsearch.trial import Failed, SearchId
+from lrsearch.verdict import CONFIDENCE, Row, Verdict
+
+
+def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchState] | None = None) -> str:
+    """Say where a search stands in one sentence: what it chose and how sure that is, or what is in the way.
+
+    ``states`` are all searches of the task; with them, one that waits for one that found nothing says so.
+    """
+    if state.failures:
+        return _failed(state)
+    if state.verdict is None:
+        return _unfinished(task, state, states or {})
+    match state.verdict.ending:
+        case NoneLearned():
+            return _none_learned(state)
+        case AtLimit(side=side):
+            return _at_limit(task, state, state.verdict, side)
+        case _:
+            return _bracketed(task, state, state.verdict)
+
+
+def nothing_to_wait_for(state: SearchState, states: Mapping[SearchId, SearchState]) -> tuple[SearchId, ...]:
+    """Give what a search waits for in vain: searches that found nothing, or wait in vain themselves."""
+    return tuple(
+        search
+        for search in state.waiting_for
+        if search in states
+        and (states[search].verdict is not None or nothing_to_wait_for(states[search], states))
+    )
+
+
+def limits_key(search: SearchId) -> str:
+    """Name the key of the task file that holds a search's limits."""
+    return f"search.limits.{search.hyperparameter}"
+
+
+def _bracketed(task: Task, state: SearchState, verdict: Verdict) -> str:
+    below, above = verdict.bracket
+    match below, above:
+        case None, float():
+            place = f"the lowest there is, and {value_text(above)} is worse"
+        case float(), None:
+            place = f"the highest there is, and {value_text(below)} is worse"
+        case _:
+            place = f"bracketed by {_value(below)} and {_value(above)}"
+    return f"{_choice(state, verdict)}: {place}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
+
+
+def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> str:
+    lowest, highest = state.searched.limits
+    limit, beyond = (lowest, "lower") if side == "lowest" else (highest, "higher")
+    return (
+        f"{_choice(state, verdict)}: the best lies at the {side} limit ({value_text(limit)}), "
+        f"so what is beyond it is unknown, {_mean(task, verdict)}; "
+        f"give a {beyond} limit in {limits_key(state.search)} and run again."
+    )
+
+
+def _none_learned(state: SearchState) -> str:
+    values = [state.searched.ladder.value(rung) for rung in candidates_of(state.trials)]
+    return (
+        f"{state.search}: nothing chosen, since none of the {len(values)} candidates from "
+        f"{value_text(min(values))} to {value_text(max(values))} ended 1 % better than it began; "
+        "check the workload's data and loss, train longer (budget.iterations), "
+        f"or widen {limits_key(state.search)}."
+    )
+
+
+def _failed(state: SearchState) -> str:
+    failed = state.failures[0]
+    assert isinstance(failed.outcome, Failed)
+    value = value_text(state.searched.ladder.value(failed.spec.rung))
+    more = f" (and {len(state.failures) - 1} more)" if len(state.failures) > 1 else ""
+    return (
+        f"{state.search}: the training at {value} with seed {failed.spec.seed} failed{more}: "
+        f"{last_line(failed.outcome.error)}; mend the cause and run again, what has ended is kept."
+    )
+
+
+def _unfinished(task: Task, state: SearchState, states: Mapping[SearchId, SearchState]) -> str:
+    if state.waiting_for:
+        names = _and(str(search) for search in state.waiting_for)
+        if nothing_to_wait_for(state, states):
+            return f"{state.search}: not searched, since it needs a value from {names}, which found nothing."
+        return f"{state.search}: waits for {names}."
+    to_go = f"at least {count_text(trainings_left(task, state), 'training')} to go"
+    best = best_candidate(task, state)
+    if best is None or best.mean is None:
+        return f"{state.search}: no candidate has ended and learned yet, {to_go}."
+    value = value_text(state.searched.ladder.value(best.rung))
+    ended = count_text(trainings_ended(state), "training")
+    mean = f"mean {task.metric.name} {metric_text(best.mean)}"
+    return f"{state.search}: {value} is best after {ended} ({mean}), {to_go}."
+
+
+def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
+    """How much the choice may lose, and to which."""
+    found = findings(task, state)
+    ties = [finding for finding in found if finding.mark is Mark.TIE]
+    rivals = [finding for finding in found if finding.mark in (Mark.TIE, Mark.WORSE)]
+    if not rivals:
+        return "nothing else learned"
+    words = f"{_and(_tie(tie) for tie in ties)} may still be as good, and " if ties else ""
+    if verdict.regret_at_most is None:
+        return f"{words}how much it may lose to the best cannot be said from {_seeds(verdict.chosen_row)}"
+    sure = f"with {percent_text(CONFIDENCE)} confidence"
+    if verdict.regret_at_most == 0:
+        return f"{sure} it is the best of those trained"
+    words += f"{sure} it loses at most {percent_text(verdict.regret_at_most)} to the best of those trained"
+    if verdict.resolved:
+        return words
+    return f"{words}, more than the tolerance of {percent_text(verdict.tolerance)}, so more seeds would tell"
+
+
+def _tie(finding: Finding) -> str:
+    if finding.relative is None:
+        return value_text(finding.value)
+    error = f" ± {percent_number(finding.relative_error)}" if finding.relative_error is not None else ""
+    return f"{value_text(finding.value)} ({percent_text(finding.relative)} worse{error})"
+
+
+def _choice(state: SearchState, verdict: Verdict) -> str:
+    return f"{state.search} = {_value(verdict.chosen)}"
+
+
+def _mean(task: Task, verdict: Verdict) -> str:
+    row = verdict.chosen_row
+    assert row is not None, "a search that chose has the chosen candidate's row"
+    assert row.mean is not None, "a candidate that was chosen has learned"
+    return f"mean {task.metric.name} {spread_text(row.mean, row.std)} over {_seeds(row)}"
+
+
+def _seeds(row: Row | None) -> str:
+    return count_text(row.seeds, "seed") if row else "no seed"
+
+
+def _value(value: float | None) -> str:
+    return "nothing" if value is None else value_text(value)
+
+
+def _and(words: Iterable[str]) -> str:
+    *front, last = words
+    return f"{', '.join(front)} and {last}" if front else last
