@@ -1,0 +1,80 @@
+"""The tasks as a user's: the YAML read by path, the Python beside it loaded by it."""
+
+import os
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from lrsearch import Workload
+from lrsearch.workload import indexed
+
+_CHECKOUT = Path(__file__).parents[2]
+_BESIDE = _CHECKOUT.parent / "shared" / "data"
+
+MakeWorkload = Callable[[], Workload]
+Train = Callable[..., Workload]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """What the tasks ask for; two threads on a busy machine are tens of times slower."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tasks() -> Path:
+    """The folder of the tasks."""
+    return _CHECKOUT / "tasks"
+
+
+@pytest.fixture
+def load(tasks: Path) -> Callable[[str], ModuleType]:
+    """Load the Python beside the tasks by its name."""
+
+    def load(name: str) -> ModuleType:
+        spec = spec_from_file_location(name, tasks / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def real_data(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the real Fashion-MNIST, set as ``$LRSEARCH_DATA``; skips where there is none."""
+    folder = Path(os.environ.get("LRSEARCH_DATA", _BESIDE))
+    if not (folder / "train-images-idx3-ubyte.gz").is_file():
+        pytest.skip(f"no Fashion-MNIST in {folder}: set LRSEARCH_DATA to its folder")
+    monkeypatch.setenv("LRSEARCH_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def train() -> Train:
+    """Train as anybody would: a loop, an optimizer of torch, no part of lrsearch but the workload."""
+
+    def train(
+        make: MakeWorkload,
+        lr: float,
+        iterations: int,
+        seed: int = 0,
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.SGD,
+    ) -> Workload:
+        torch.manual_seed(seed)
+        workload = make()
+        optimizer = optimizer_class(workload.model.parameters(), lr=lr)  # type: ignore[call-arg]
+        batches = indexed(workload.batches)
+        for iteration in range(iterations):
+            optimizer.zero_grad()
+            workload.loss(workload.model, batches.batch(seed, iteration)).backward()
+            optimizer.step()
+        return workload
+
+    return train
