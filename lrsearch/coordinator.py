@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from lrsearch.ports import Store
 from lrsearch.search import Launch
-from lrsearch.searches import SearchState, chosen_values, in_order, state_of
+from lrsearch.searches import SearchState, chosen_values, needed_by, state_of
 from lrsearch.task.model import Task
-from lrsearch.trial import Evaluation, Failed, Outcome, SearchId, Trial, TrialSpec
+from lrsearch.trial import Curve, Evaluation, Failed, Outcome, SearchId, Trial, TrialSpec
 from lrsearch.verdict import Verdict
 
 MAX_LOST = 3
@@ -64,7 +64,7 @@ class Coordinator:
         self._task = task
         self._store = store
         self._observer = observer
-        self._order = _needed(task, only)
+        self._order = needed_by(task, only if only is not None else task.entries)
         self._ended: defaultdict[SearchId, dict[str, Trial]] = defaultdict(dict)
         self._running: dict[str, Trial] = {}
         self._unfinished: dict[str, Trial] = {}
@@ -113,10 +113,10 @@ class Coordinator:
         self._running[trial] = replace(before, curve=curve)
         self._observer(Evaluated(self._running[trial], evaluation))
 
-    def tell(self, trial: str, outcome: Outcome, seconds: float) -> None:
+    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
         """Record how a replica ended, and let its search and those that share its value go on."""
-        ended = replace(self._running[trial], outcome=outcome, seconds=seconds)
-        self._store.end(trial, outcome, ended.curve, seconds)
+        ended = replace(self._running[trial], outcome=outcome, curve=curve, seconds=seconds)
+        self._store.end(trial, outcome, curve, seconds)
         del self._running[trial]
         self._ended[ended.spec.search][trial] = ended
         self._observer(Ended(ended))
@@ -126,7 +126,8 @@ class Coordinator:
         """Say that a replica's worker died: it is asked for again, a few times, then recorded as failed."""
         self._lost[trial] += 1
         if self._lost[trial] > MAX_LOST:
-            self.tell(trial, Failed(f"its worker died {self._lost[trial]} times: {reason}"), 0.0)
+            died = Failed(f"its worker died {self._lost[trial]} times: {reason}")
+            self.tell(trial, died, self._running[trial].curve, seconds=0.0)
             return
         self._unfinished[trial] = self._running.pop(trial)
         self._update(self._unfinished[trial].spec.search)
@@ -164,15 +165,3 @@ class Coordinator:
         self._states[search] = state_of(self._task, search, trials, chosen_values(self._states.values()))
         return self._states[search]
 
-
-def _needed(task: Task, only: frozenset[str] | None) -> list[SearchId]:
-    """The searches of the entries asked for, and those whose values they share."""
-    order = in_order(task)
-    if only is None:
-        return order
-    needed = {search for search in order if search.entry in only}
-    while True:
-        waiting = {w for search in needed for w in state_of(task, search, (), {}).waiting_for}
-        if waiting <= needed:
-            return [search for search in order if search in needed]
-        needed |= waiting

@@ -45,8 +45,8 @@ class Dispatcher(Protocol):
         """Record an evaluation of a running replica."""
         ...
 
-    def tell(self, trial: str, outcome: Outcome, seconds: float) -> None:
-        """Record how a replica ended."""
+    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
+        """Record how a replica ended, with its whole curve."""
         ...
 
     def lost(self, trial: str, reason: str) -> None:

@@ -3,7 +3,7 @@
 All of it follows from the task and the trials on record, so it serves a run, its resumption and a look from outside.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -156,6 +156,21 @@ def in_order(task: Task) -> list[SearchId]:
     for search in task.searches():
         visit(search)
     return ordered
+
+
+def needed_by(task: Task, entries: Collection[str]) -> list[SearchId]:
+    """Give the searches of some entries and those whose values they share, each after those that it waits for."""
+    needed = {search for search in task.searches() if search.entry in entries}
+    for entry in entries:
+        for name in task.entries[entry].hyperparameters:
+            try:
+                value_of(task, SearchId(entry, name), {})
+            except Pending as pending:
+                needed.add(pending.search)
+    for search in reversed(in_order(task)):
+        if search in needed:
+            needed |= {*_others(task, search, {})[1]}
+    return [search for search in in_order(task) if search in needed]
 
 
 def _others(

@@ -45,7 +45,7 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
     entries = reader.entries()
     document.refuse([*reader.problems, *_budget_problems(block)])
     return Task(
-        path=path,
+        path=path.resolve(),
         text=text,
         name=block.name,
         workload=block.workload,
@@ -63,6 +63,7 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         tolerance=block.search.tolerance,
         resources=Resources(block.resources.cpus, block.resources.gpus),
         positions=document.positions,
+        shown_as=shown_as or str(path),
     )
 
 

@@ -112,8 +112,8 @@ class Position:
 class Task:
     """A task file, checked: a workload, a budget, a metric and optimizer entries.
 
-    ``path`` is the file; the Python that ``workload`` names as ``FILE.py:callable`` lies relative to its folder.
-    ``text`` is the file's content, kept so that a study can go on without the file.
+    ``path`` is the file, absolute; the Python that ``workload`` names as ``FILE.py:callable`` lies relative to its
+    folder. ``shown_as`` is what the user called it, and errors do. ``text`` is the file's content, kept so that a study can go on without the file.
     """
 
     path: Path
@@ -128,6 +128,7 @@ class Task:
     tolerance: float = 0.05
     resources: Resources = field(default_factory=Resources)
     positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False, compare=False)
+    shown_as: str = ""
 
     @property
     def folder(self) -> Path:
@@ -147,5 +148,6 @@ class Task:
         while key and key not in self.positions:
             key = key[:-1]
         position = self.positions.get(key)
-        where = f"{self.path}:{position.line}:{position.column}" if position else str(self.path)
+        file = self.shown_as or str(self.path)
+        where = f"{file}:{position.line}:{position.column}" if position else file
         return TaskError(where, problem)

@@ -1,0 +1,299 @@
+"""Results in Optuna: one study a search (``TASK/ENTRY/HYPERPARAMETER``), one trial a replica.
+
+The only file that imports Optuna. Trials are written through Optuna's storage interface, whose calls are single
+transactions, with parameters as distributions and evaluations as intermediate values, so that Optuna's own plots and
+dashboard show a search as they would any other. What Optuna has no place for stands in user attributes.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from filelock import FileLock, Timeout
+from optuna.distributions import FloatDistribution
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from lrsearch.errors import StudyLockedError, StudyMismatchError, StudyNotFoundError, UsageError
+from lrsearch.store.record import StudyRecord
+from lrsearch.task.fingerprint import Identity, differences, of_entry
+from lrsearch.task.model import Searched, Task
+from lrsearch.trial import (
+    Curve,
+    Diverged,
+    Evaluation,
+    Failed,
+    Finished,
+    Outcome,
+    SearchId,
+    Stopped,
+    Trial,
+    TrialSpec,
+)
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+_ATTRIBUTE = "lrsearch"
+"""The user attribute of a study that holds the task's text, its place and its identity."""
+_STATES = {
+    Finished: TrialState.COMPLETE,
+    Diverged: TrialState.PRUNED,
+    Stopped: TrialState.PRUNED,
+    Failed: TrialState.FAIL,
+}
+
+
+class OptunaStore:
+    """Keeps trials in an Optuna storage. Made by ``open_store``, which takes the lock that makes it the one writer."""
+
+    def __init__(self, storage: BaseStorage, task: Task, studies: Mapping[SearchId, int], lock: FileLock) -> None:
+        self._storage = storage
+        self._searches = task.searches()
+        self._studies = studies
+        self._lock = lock
+        self._trial_ids: dict[str, int] = {}
+        self._trials: dict[str, Trial] = {}
+        for search, study in studies.items():
+            for frozen in storage.get_all_trials(study, deepcopy=False):
+                trial = _trial_from(search, frozen)
+                if trial is None:
+                    continue
+                self._trials[trial.id] = trial
+                self._trial_ids[trial.id] = storage.get_trial_id_from_study_id_trial_number(study, frozen.number)
+                if trial.ended and not frozen.state.is_finished():
+                    # A run died between writing the outcome and closing the trial: only the closing is left.
+                    self._finish(trial.id, trial.outcome)
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Give all trials that were on record when the store was opened, oldest first."""
+        return tuple(self._trials.values())
+
+    def create(self, spec: TrialSpec) -> str:
+        """Write down a new trial, parameters and all, in one transaction, and give its id."""
+        name = spec.search.hyperparameter
+        template = optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params={name: spec.hyperparameters[name]},
+            distributions={name: _distribution(self._searches[spec.search])},
+            user_attrs={"rung": spec.rung, "seed": spec.seed, "hyperparameters": dict(spec.hyperparameters)},
+        )
+        trial_id = self._storage.create_new_trial(self._studies[spec.search], template_trial=template)
+        trial = f"{spec.search}/{self._storage.get_trial_number_from_id(trial_id)}"
+        self._trial_ids[trial] = trial_id
+        return trial
+
+    def report(self, trial: str, evaluation: Evaluation) -> None:
+        """Add an evaluation to a running trial; one at the same iteration replaces it."""
+        self._storage.set_trial_intermediate_value(self._trial_ids[trial], evaluation.iteration, evaluation.value)
+
+    def end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
+        """End a trial with its whole curve. The first outcome stays."""
+        trial_id = self._trial_ids[trial]
+        if self._storage.get_trial(trial_id).state.is_finished():
+            return
+        # One attribute, written before the trial is closed: it is the outcome, whatever happens in between.
+        result = {"outcome": _outcome_to(outcome), "curve": _curve_to(curve), "seconds": seconds}
+        self._storage.set_trial_user_attr(trial_id, "result", result)
+        self._finish(trial, outcome)
+
+    def close(self) -> None:
+        """Let go of the storage and the lock."""
+        if isinstance(self._storage, RDBStorage):
+            self._storage.remove_session()
+            self._storage.engine.dispose()
+        self._lock.release()
+
+    def _finish(self, trial: str, outcome: Outcome | None) -> None:
+        assert outcome is not None
+        values = [outcome.value] if isinstance(outcome, Finished) else None
+        self._storage.set_trial_state_values(self._trial_ids[trial], _STATES[type(outcome)], values)
+
+
+def open_store(task: Task, identity: Identity, url: str, lock: Path) -> OptunaStore:
+    """Open a task's studies for writing; make those that do not exist yet.
+
+    Args:
+        task: the task, whose searches are the studies.
+        identity: what of it changes the result of a training.
+        url: an Optuna storage URL, ``sqlite:///...`` by default elsewhere.
+        lock: the file whose lock makes this the only writer.
+
+    Raises:
+        StudyLockedError: another process holds the lock.
+        StudyMismatchError: a study was made from a task that trains differently.
+        UsageError: the storage cannot be reached.
+    """
+    file_lock = FileLock(lock)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file_lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StudyLockedError(
+            f"another lrsearch is writing to the study {task.name}; wait for it, or look: lrsearch status {task.name}"
+        ) from error
+    try:
+        storage = _storage(url, writing=True)
+        _refuse_mismatch(storage, task, identity)
+        studies = {search: _open_study(storage, task, search, identity) for search in task.searches()}
+        return OptunaStore(storage, task, studies, file_lock)
+    except BaseException:
+        file_lock.release()
+        raise
+
+
+def read_study(url: str, name: str) -> StudyRecord:
+    """Read a task's studies without writing anything; works while a run is on.
+
+    Raises:
+        StudyNotFoundError: there is no study of that name.
+        UsageError: the storage cannot be reached.
+    """
+    storage = _storage(url, writing=False)
+    trials: list[Trial] = []
+    newest: dict[str, Any] = {}
+    for study in storage.get_all_studies():
+        kept = study.user_attrs.get(_ATTRIBUTE)
+        task_name, _, search = study.study_name.partition("/")
+        if kept is None or task_name != name:
+            continue
+        newest = max(newest, kept, key=lambda attribute: attribute.get("written", ""))
+        entry, _, hyperparameter = search.partition("/")
+        for frozen in storage.get_all_trials(storage.get_study_id_from_name(study.study_name), deepcopy=False):
+            trial = _trial_from(SearchId(entry, hyperparameter), frozen)
+            if trial is not None:
+                trials.append(trial)
+    if not newest:
+        raise StudyNotFoundError(f"there is no study {name} in {shown_url(url)}; lrsearch status lists those there are")
+    return StudyRecord(newest["task"], Path(newest["path"]), newest["identity"], tuple(trials))
+
+
+def shown_url(url: str) -> str:
+    """Give a storage URL without what may be secret in it: the password and the query."""
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except sqlalchemy.exc.ArgumentError:
+        return url.partition("?")[0]
+    return parsed.set(query={}).render_as_string(hide_password=True)
+
+
+def _storage(url: str, writing: bool) -> RDBStorage:
+    try:
+        storage = RDBStorage(url, skip_table_creation=not writing)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UsageError(
+            f"cannot open the storage {shown_url(url)} ({type(error).__name__}: {reason.replace(url, shown_url(url))}); "
+            "check the URL, and that its server or folder is there"
+        ) from error
+    if writing and storage.engine.dialect.name == "sqlite":
+        # After the tables were made: their creation would wait for its own immediate transaction.
+        storage.engine.dispose()
+        sqlalchemy.event.listen(storage.engine, "connect", _on_connect)
+        sqlalchemy.event.listen(storage.engine, "begin", _on_begin)
+    return storage
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours to say
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _on_begin(connection: sqlalchemy.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _study_name(task: Task, search: SearchId) -> str:
+    return f"{task.name}/{search}"
+
+
+def _refuse_mismatch(storage: BaseStorage, task: Task, identity: Identity) -> None:
+    changed: dict[str, str] = {}
+    for search in task.searches():
+        with suppress(KeyError):
+            study = storage.get_study_id_from_name(_study_name(task, search))
+            kept = storage.get_study_user_attrs(study).get(_ATTRIBUTE)
+            if kept is not None:
+                before = of_entry(kept["identity"], search.entry)
+                changed |= differences(before, of_entry(identity, search.entry))
+    if changed:
+        raise StudyMismatchError(
+            f"{task.path}: the study {task.name} was made from a task that trains differently: "
+            f"{'; '.join(changed.values())}; put that back, or give this task another name",
+            tuple(changed),
+        )
+
+
+def _open_study(storage: BaseStorage, task: Task, search: SearchId, identity: Identity) -> int:
+    study = optuna.create_study(
+        storage=storage,
+        study_name=_study_name(task, search),
+        direction="minimize" if task.metric.mode == "min" else "maximize",
+        load_if_exists=True,
+    )
+    content = {"task": task.text, "path": str(task.path.resolve()), "identity": identity}
+    before = study.user_attrs.get(_ATTRIBUTE, {})
+    if any(before.get(name) != value for name, value in content.items()):
+        study.set_user_attr(_ATTRIBUTE, content | {"written": datetime.now(UTC).isoformat()})
+    return storage.get_study_id_from_name(study.study_name)
+
+
+def _distribution(searched: Searched) -> FloatDistribution:
+    low, high = searched.limits
+    return FloatDistribution(low, high, log=searched.ladder_name != "beta")
+
+
+def _trial_from(search: SearchId, frozen: FrozenTrial) -> Trial | None:
+    """Read a trial; None for one that was not written by lrsearch, or was ended by other hands."""
+    attributes = frozen.user_attrs
+    if "hyperparameters" not in attributes:
+        return None
+    spec = TrialSpec(search, attributes["rung"], attributes["seed"], attributes["hyperparameters"])
+    trial = f"{search}/{frozen.number}"
+    if (result := attributes.get("result")) is not None:
+        return Trial(trial, spec, _curve_from(result["curve"]), _outcome_from(result["outcome"]), result["seconds"])
+    if frozen.state.is_finished():
+        return None
+    curve = tuple(Evaluation(step, value) for step, value in sorted(frozen.intermediate_values.items()))
+    return Trial(trial, spec, curve)
+
+
+def _outcome_to(outcome: Outcome) -> dict[str, Any]:
+    kind = type(outcome).__name__.lower()
+    (field,) = outcome.__slots__
+    return {"kind": kind, field: getattr(outcome, field)}
+
+
+def _outcome_from(kept: Mapping[str, Any]) -> Outcome:
+    match kept:
+        case {"kind": "finished", "value": value}:
+            return Finished(value)
+        case {"kind": "diverged", "iteration": iteration}:
+            return Diverged(iteration)
+        case {"kind": "stopped", "reason": reason}:
+            return Stopped(reason)
+        case {"kind": "failed", "error": error}:
+            return Failed(error)
+    raise UsageError(f"a trial's outcome reads {json.dumps(kept)}; a newer lrsearch wrote it, so use that one")
+
+
+def _curve_to(curve: Curve) -> list[list[Any]]:
+    """JSON has no NaN: what is not finite becomes null."""
+    return [
+        [e.iteration, e.value, {name: v if math.isfinite(v) else None for name, v in e.metrics.items()}] for e in curve
+    ]
+
+
+def _curve_from(kept: list[list[Any]]) -> Curve:
+    return tuple(
+        Evaluation(iteration, value, {name: math.nan if v is None else v for name, v in metrics.items()})
+        for iteration, value, metrics in kept
+    )

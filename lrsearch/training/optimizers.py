@@ -1,0 +1,127 @@
+"""Optimizers by name: from an entry of the task and its numbers to a ``torch.optim.Optimizer``."""
+
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cprop import CProp
+from lrsearch.task.model import Entry, Searched, Shared, Task
+
+CPROP_PREFIX = "cprop."
+
+
+def make_optimizer(
+    entry: Entry, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], hyperparameters: Mapping[str, float]
+) -> torch.optim.Optimizer:
+    """Make an entry's optimizer, wrapped in CProp where the entry says so.
+
+    Args:
+        entry: names the class and its options.
+        parameters: what to optimize, as the class takes it.
+        hyperparameters: every number of the entry, CProp's as ``cprop.c`` and so on.
+
+    Raises:
+        LookupError: there is no such optimizer class.
+        TypeError, ValueError: the class or CProp refuses an argument.
+    """
+    kind = optimizer_class(entry.optimizer)
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in {**entry.options, **hyperparameters}.items()}
+    inner = {name: value for name, value in given.items() if not name.startswith(CPROP_PREFIX)}
+    optimizer = kind(parameters, **_as_declared(kind, inner))
+    if not entry.wrapped_in_cprop:
+        return optimizer
+    wrapper = {name.removeprefix(CPROP_PREFIX): v for name, v in given.items() if name.startswith(CPROP_PREFIX)}
+    return CProp(optimizer, **wrapper)
+
+
+def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
+    """Find an optimizer: a class of ``torch.optim`` by its name in lower case, or ``package.module:Class``.
+
+    Raises:
+        LookupError: there is none; the message says what is near.
+    """
+    if ":" in name:
+        module, attribute = name.rsplit(":", 1)
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except ImportError as error:
+            raise LookupError(f"the optimizer {name} cannot be imported ({error}); install its package") from error
+        except AttributeError as error:
+            raise LookupError(f"{module} has no {attribute}; mend the name") from error
+    else:
+        classes = torch_optimizers()
+        if name not in classes:
+            near = get_close_matches(name, classes, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(classes)}, or package.module:Class"
+            raise LookupError(f"torch.optim has no optimizer {name}; {hint}")
+        found = classes[name]
+    if not (inspect.isclass(found) and issubclass(found, torch.optim.Optimizer)):
+        raise LookupError(f"{name} is no torch.optim.Optimizer; name a class that is one")
+    return found
+
+
+def torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
+    """Give the optimizers of ``torch.optim`` by their names in lower case."""
+    return {
+        name.lower(): value
+        for name, value in vars(torch.optim).items()
+        if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
+    }
+
+
+def check_optimizers(task: Task) -> None:
+    """Construct every entry's optimizer once, on a tiny parameter, so that a mistake shows before any training.
+
+    Raises:
+        TaskError: a class does not exist or refuses an argument.
+    """
+    for entry in task.entries.values():
+        here = ("optimizers", entry.name)
+        try:
+            kind = optimizer_class(entry.optimizer)
+        except LookupError as error:
+            own = error.args[0] if ("optimizers", entry.name, "base") in task.positions else f"{error.args[0]}; or give base:"
+            raise task.error(own, *here, "base") from error
+        accepted = inspect.signature(kind).parameters
+        for name in (*entry.hyperparameters, *entry.options):
+            takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
+            if name not in accepted and not takes_any and not name.startswith(CPROP_PREFIX):
+                near = get_close_matches(name, accepted, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(list(accepted)[1:])}"
+                raise task.error(f"{'.'.join((*here, name))} is no argument of {kind.__name__}; {hint}", *here, name)
+        try:
+            make_optimizer(entry, nn.Linear(2, 2).parameters(), _stand_ins(task, entry))
+        except (TypeError, ValueError) as error:
+            raise task.error(f"{'.'.join(here)} cannot be made: {error}; mend its arguments", *here) from error
+
+
+def _stand_ins(task: Task, entry: Entry) -> dict[str, float]:
+    """Numbers of an entry before anything is chosen: starts in place of what is searched."""
+
+    def stand_in(entry: Entry, name: str) -> float:
+        hyperparameter = entry.hyperparameters[name]
+        match hyperparameter:
+            case Searched(start=start):
+                return start
+            case Shared(of=of, times=times):
+                return stand_in(task.entries[of.entry], of.hyperparameter) * times
+            case _:
+                return hyperparameter
+
+    return {name: stand_in(entry, name) for name in entry.hyperparameters}
+
+
+def _as_declared(kind: type, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Numbers reach here as floats; where the class declares a whole number it gets one."""
+    declared = inspect.signature(kind).parameters
+    return {
+        name: int(value)
+        if isinstance(value, float) and value.is_integer() and name in declared and type(declared[name].default) is int and name != "lr"
+        else value
+        for name, value in arguments.items()
+    }

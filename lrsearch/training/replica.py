@@ -1,0 +1,242 @@
+"""Training one replica, from evaluation to evaluation, resumable to the bit on CPU."""
+
+import json
+import math
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrsearch.errors import LRSearchError
+from lrsearch.task.model import Task
+from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from lrsearch.training.optimizers import make_optimizer
+from lrsearch.training.workloads import make_workload
+from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, TrialSpec
+from lrsearch.workload import Workload, indexed
+
+CHECKPOINT_SECONDS = 5.0
+"""Training between two checkpoints, at least: a kill costs no more than this and one evaluation interval."""
+
+_INITIAL_METRICS: dict[tuple[str, str, int, str], dict[str, float]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one stretch of training gave.
+
+    ``evaluation`` is None where the replica ended without one (it diverged or failed). ``curve`` is the whole curve.
+    """
+
+    evaluation: Evaluation | None
+    outcome: Outcome | None
+    curve: Curve
+    seconds: float
+    """Time spent on the replica so far, evaluation and earlier runs included."""
+
+
+class Replica:
+    """One replica: ``advance`` trains it to its next evaluation, until that gives an outcome.
+
+    The seed decides initial weights and data order alone, so candidates are compared on the same draws. Evaluations
+    draw no random numbers from the training's generators.
+
+    Args:
+        task: workload, budget and metric.
+        spec: entry, hyperparameters and seed.
+        checkpoint: the file that keeps its state; it goes on from there if that can be read.
+        clock: gives seconds; decides only when a checkpoint is due.
+
+    Raises:
+        LRSearchError: the workload or the optimizer cannot be made.
+    """
+
+    def __init__(
+        self, task: Task, spec: TrialSpec, checkpoint: Path, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        torch.set_num_threads(task.resources.cpus)
+        self._task = task
+        self._spec = spec
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._device = training_device(task)
+        began = clock()
+        self._workload = make_workload(task, spec.search.entry, spec.seed).to(self._device)
+        self._batches = indexed(self._workload.batches)
+        self._optimizer = make_optimizer(
+            task.entries[spec.search.entry], self._workload.model.parameters(), spec.hyperparameters
+        )
+        self._workload.model.train()
+        self._iteration = 0
+        self._curve: Curve = ()
+        self._seconds = 0.0
+        self._loss_total = torch.zeros((), device=self._device)
+        self._resume()
+        self._seconds += clock() - began
+        self._saved_at = self._seconds
+
+    @property
+    def curve(self) -> Curve:
+        """The evaluations so far."""
+        return self._curve
+
+    def advance(self) -> Progress:
+        """Train to the next evaluation; the first one of a new replica is before any update."""
+        began = self._clock()
+        target = next(it for it in self._task.budget.evaluations() if not self._curve or it > self._curve[-1].iteration)
+        self._train_to(target)
+        evaluation = self._evaluate() if self._is_finite() else None
+        if evaluation is not None and math.isfinite(evaluation.value):
+            self._curve = (*self._curve, evaluation)
+        else:
+            evaluation = None
+        outcome = self._outcome(evaluation)
+        self._seconds += self._clock() - began
+        if outcome is not None:
+            self._checkpoint.unlink(missing_ok=True)
+        elif self._seconds - self._saved_at >= CHECKPOINT_SECONDS:
+            self.save()
+        return Progress(evaluation, outcome, self._curve, self._seconds)
+
+    def save(self) -> None:
+        """Write a checkpoint of the replica as it stands, between two evaluations."""
+        save_checkpoint(
+            self._checkpoint,
+            {
+                "iteration": self._iteration,
+                "model": self._workload.model.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "carried": self._workload.carried,
+                "random": random_state(self._device),
+                "loss_total": self._loss_total,
+                "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
+                "seconds": self._seconds,
+            },
+        )
+        self._saved_at = self._seconds
+
+    def _train_to(self, target: int) -> None:
+        workload, optimizer, seed = self._workload, self._optimizer, self._spec.seed
+        for iteration in range(self._iteration, target):
+            batch = _on_device(self._batches.batch(seed, iteration), self._device)
+            optimizer.zero_grad()
+            if workload.carried is None:
+                loss = workload.loss(workload.model, batch)
+            else:
+                loss, workload.carried = workload.loss(workload.model, batch, workload.carried)
+            loss.backward()
+            optimizer.step()
+            self._loss_total += loss.detach()
+        self._iteration = target
+
+    def _is_finite(self) -> bool:
+        """Whether no loss since the start, and no weight now, is NaN or infinite (they never come back from it)."""
+        tensors = [self._loss_total, *self._workload.model.parameters()]
+        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+    def _evaluate(self) -> Evaluation:
+        metric, budget = self._task.metric, self._task.budget
+        deciding = self._iteration in (0, *list(budget.evaluations())[-metric.window :])
+        examples = metric.examples if deciding else metric.curve_examples
+        metrics = self._initial_metrics(examples) if self._iteration == 0 else _evaluate(self._workload, examples, self._device)
+        if metric.name not in metrics:
+            raise self._task.error(
+                f"metric.name is {metric.name}; the workload gives {', '.join(metrics)}", "metric", "name"
+            )
+        return Evaluation(self._iteration, metrics[metric.name], metrics)
+
+    def _initial_metrics(self, examples: int | None) -> dict[str, float]:
+        """The same seed starts from the same weights at every candidate: evaluated once a process."""
+        arguments = json.dumps(self._task.arguments_of(self._spec.search.entry), sort_keys=True, default=str)
+        key = (f"{self._task.folder}/{self._task.workload}", arguments, self._spec.seed, f"{self._device}/{examples}")
+        if key not in _INITIAL_METRICS:
+            _INITIAL_METRICS[key] = _evaluate(self._workload, examples, self._device)
+        return _INITIAL_METRICS[key]
+
+    def _outcome(self, evaluation: Evaluation | None) -> Outcome | None:
+        if evaluation is None:
+            return Diverged(self._iteration)
+        if self._iteration < self._task.budget.iterations:
+            return None
+        return Finished(fmean(e.value for e in self._curve[-self._task.metric.window :]))
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self._checkpoint)
+        if state is None:
+            return
+        self._workload.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._workload.carried = _on_device(state["carried"], self._device)
+        self._loss_total = state["loss_total"].to(self._device)
+        self._iteration = state["iteration"]
+        self._curve = tuple(Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"])
+        self._seconds = state["seconds"]
+        if self._iteration:
+            self._batches.batch(self._spec.seed, self._iteration - 1)  # an iterable is run forward to here
+        restore_random_state(state["random"], self._device)
+
+
+def training_device(task: Task) -> torch.device:
+    """Give the device that the task's workers train on: a GPU if the task takes (a part of) one.
+
+    Raises:
+        TaskError: the task takes a GPU and there is none here.
+    """
+    if not task.resources.gpus:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise task.error(
+            f"resources.gpus is {task.resources.gpus:g}, but torch sees no GPU here; set it to 0", "resources", "gpus"
+        )
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
+    """Train one replica to its end, giving each evaluation as it comes; the last progress has the outcome.
+
+    Whatever the training raises becomes a ``Failed`` outcome; an interrupt passes through.
+    """
+    replica: Replica | None = None
+    try:
+        replica = Replica(task, spec, checkpoint)
+        while True:
+            progress = replica.advance()
+            yield progress
+            if progress.outcome is not None:
+                return
+    except (Exception, SystemExit) as error:
+        yield Progress(None, _failed(error), replica.curve if replica else (), 0.0)
+
+
+def _failed(error: BaseException) -> Failed:
+    """What happened in one line, then the traceback; an error that says where and what stands alone."""
+    if isinstance(error, LRSearchError):
+        return Failed(str(error))
+    last = traceback.format_exception_only(error)[-1].strip()
+    return Failed("\n".join([last, *"".join(traceback.format_exception(error)).splitlines()]))
+
+
+def _evaluate(workload: Workload, examples: int | None, device: torch.device) -> dict[str, float]:
+    devices = [device] if device.type == "cuda" else []
+    fork: AbstractContextManager[Any] = torch.random.fork_rng(devices=devices)
+    with fork:
+        return workload.evaluate(examples)
+
+
+def _on_device(thing: Any, device: torch.device) -> Any:
+    match thing:
+        case Tensor():
+            return thing.to(device)
+        case tuple() | list():
+            moved = [_on_device(part, device) for part in thing]
+            return type(thing)(*moved) if hasattr(thing, "_fields") else type(thing)(moved)
+        case dict():
+            return {name: _on_device(part, device) for name, part in thing.items()}
+    return thing

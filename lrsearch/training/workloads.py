@@ -1,0 +1,134 @@
+"""From the callable that a task names to a workload, made under a replica's seed."""
+
+import importlib
+import importlib.util
+import inspect
+import random
+import sys
+import traceback
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lrsearch.errors import LRSearchError, WorkloadError
+from lrsearch.task.model import Task
+from lrsearch.workload import Workload
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every global generator that a workload may draw from."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - users' code draws from the global generator
+    torch.manual_seed(seed)
+
+
+def make_workload(task: Task, entry: str, seed: int) -> Workload:
+    """Call the task's callable for an entry, under a seed: the same seed gives the same initial weights.
+
+    Raises:
+        TaskError: there is no such callable, or it does not take the arguments.
+        WorkloadError: it raised, or gave something else than a ``Workload``.
+    """
+    function = find_callable(task)
+    arguments = task.arguments_of(entry)
+    _check_arguments(task, entry, function, arguments)
+    seed_everything(seed)
+    try:
+        workload = function(**arguments)
+    except LRSearchError:
+        raise
+    except Exception as error:
+        raise WorkloadError(f"{where_raised(error)} {task.workload} raised {described(error)}; mend it, then run again") from error
+    if not isinstance(workload, Workload):
+        raise task.error(
+            f"workload {task.workload} gave a {type(workload).__name__}; let it return a lrsearch.Workload", "workload"
+        )
+    return workload
+
+
+def find_callable(task: Task) -> Callable[..., Any]:
+    """Import the callable that the task names, by path or from a package.
+
+    Raises:
+        TaskError: the file, the module or the callable does not exist.
+        WorkloadError: importing it raised.
+    """
+    place, name = task.workload.rsplit(":", 1)
+    try:
+        module = _load_file(str(_workload_file(task, place))) if place.endswith(".py") else importlib.import_module(place)
+    except LRSearchError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+            raise WorkloadError(f"{where_raised(error)} needs {error.name}, which is not installed; install it") from error
+        raise task.error(f"workload names the module {place}, which cannot be found; install it or mend the name", "workload") from error
+    except Exception as error:
+        raise WorkloadError(f"{where_raised(error)} importing {place} raised {described(error)}; mend it, then run again") from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        near = get_close_matches(name, [n for n, value in vars(module).items() if callable(value)], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"define it in {place}"
+        problem = "is not callable" if hasattr(module, name) else "does not exist"
+        raise task.error(f"workload names {name} in {place}, which {problem}; {hint}", "workload")
+    return function
+
+
+def described(error: BaseException) -> str:
+    """Give an exception in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def where_raised(error: BaseException) -> str:
+    """Give FILE:LINE of the innermost frame of the user's code, or of the raise if there is none."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    library = str(Path(__file__).parent.parent)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((library, "<"))]
+    own = [f for f in frames if "site-packages" not in f.filename and f"{sys.prefix}/lib" not in f.filename]
+    frame = (own or frames or traceback.extract_tb(error.__traceback__))[-1]
+    return f"{frame.filename}:{frame.lineno}"
+
+
+@cache
+def _load_file(path: str) -> Any:
+    # Loaded once a process: replicas that follow each other share what the module has read.
+    folder = str(Path(path).parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # as if the file were run as a script: modules beside it can be imported
+    spec = importlib.util.spec_from_file_location(f"lrsearch_workload_{Path(path).stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _workload_file(task: Task, place: str) -> Path:
+    path = (task.folder / place).resolve()
+    if not path.is_file():
+        near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"write it, or name it relative to {task.folder}"
+        raise task.error(f"workload names {place}, which does not exist; {hint}", "workload")
+    return path
+
+
+def _check_arguments(task: Task, entry: str, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+        signature.bind(**arguments)
+    except TypeError as error:
+        for name in arguments:
+            if name not in signature.parameters:
+                near = get_close_matches(name, signature.parameters, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(signature.parameters) or 'none'}"
+                own = name in task.entries[entry].arguments
+                key = ("optimizers", entry, "arguments", name) if own else ("arguments", name)
+                raise task.error(f"{'.'.join(key)} is no argument of {task.workload}; {hint}", *key) from error
+        raise task.error(f"arguments do not fit {task.workload}: {error}; mend them", "arguments") from error
