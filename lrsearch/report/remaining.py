@@ -1,6 +1,6 @@
 """What a search still has to train, at the least: the strategy itself is asked, with made-up outcomes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lrsearch.search import Launch, candidates_of
@@ -57,9 +57,3 @@ def _good_outcome(known: Sequence[Trial], rung: int, mode: Mode) -> Outcome:
 def _without_failures(state: SearchState) -> list[Trial]:
     failed = {trial.id for trial in state.failures}
     return [trial for trial in state.trials if trial.id not in failed]
-
-
-def iterations_left(task: Task, state: SearchState, running: Iterable[Trial]) -> int:
-    """Count the iterations that a search must yet train, at the least, from where the running ones are."""
-    done = sum(t.curve[-1].iteration for t in running if t.curve and t.spec.search == state.search)
-    return max(0, trainings_left(task, state) * task.budget.iterations - done)

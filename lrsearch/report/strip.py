@@ -1,0 +1,78 @@
+"""The ladder of a search as a strip of cells, lowest rung first: the value above, how it did below."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from lrsearch.report.findings import Finding, Mark
+from lrsearch.report.numbers import metric_text, value_text
+
+CELL_WIDTH = 8
+_STYLES = {
+    Mark.CHOSEN: "bold green",
+    Mark.BEST_SO_FAR: "bold green",
+    Mark.DID_NOT_LEARN: "red",
+    Mark.FAILED: "bold red",
+    Mark.RUNNING: "cyan",
+    Mark.PENDING: "dim",
+    Mark.STOPPED: "dim",
+}
+
+
+def strip(found: Sequence[Finding], iterations: int, width: int) -> Table:
+    """Draw the ladder as far as it has been climbed.
+
+    Args:
+        found: the candidates, lowest rung first.
+        iterations: how long a training is, for how far the running ones are.
+        width: columns to use; candidates far from where the search is give way to an ellipsis.
+    """
+    shown = window(found, max(1, width // CELL_WIDTH))
+    table = Table.grid(padding=0)
+    for _ in shown:
+        table.add_column(width=CELL_WIDTH, no_wrap=True, overflow="crop")
+    cut = (bool(shown) and shown[0] is not found[0], bool(shown) and shown[-1] is not found[-1])
+    values = [Text(" " + value_text(finding.value)) for finding in shown]
+    if cut[0]:
+        values[0] = Text("…" + value_text(shown[0].value))
+    if cut[1]:
+        values[-1].append("…")
+    table.add_row(*values)
+    table.add_row(*(_cell(finding, iterations) for finding in shown))
+    return table
+
+
+def window(found: Sequence[Finding], size: int) -> Sequence[Finding]:
+    """Give at most ``size`` neighbouring candidates: around the best or, before one, around what runs."""
+    if len(found) <= size:
+        return found
+    interest = (Mark.CHOSEN, Mark.BEST_SO_FAR, Mark.RUNNING, Mark.PENDING)
+    middle = next((i for mark in interest for i, f in enumerate(found) if f.mark is mark), len(found) - 1)
+    first = min(max(0, middle - size // 2), len(found) - size)
+    return found[first : first + size]
+
+
+def style_of(mark: Mark) -> str:
+    """Give the rich style of a mark; it only repeats what the glyph and the words say."""
+    return _STYLES.get(mark, "")
+
+
+def progress_of(finding: Finding, iterations: int) -> float:
+    """Give how much of a candidate's trainings is done, from 0 to 1."""
+    done = sum(
+        1.0 if t.ended else t.curve[-1].iteration / iterations if t.curve else 0 for t in finding.replicas
+    )
+    return done / finding.planned
+
+
+def _cell(finding: Finding, iterations: int) -> Text:
+    match finding.mark:
+        case Mark.RUNNING:
+            text = f"▶{100 * progress_of(finding, iterations):.0f} %"
+        case Mark.DID_NOT_LEARN | Mark.FAILED | Mark.STOPPED | Mark.PENDING:
+            text = finding.mark.glyph
+        case mark:
+            mean = finding.row.mean if finding.row else None
+            text = mark.glyph + (metric_text(mean) if mean is not None else "")
+    return Text(text, style=style_of(finding.mark))
