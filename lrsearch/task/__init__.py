@@ -3,6 +3,7 @@
 from lrsearch.task.file import load_task, parse_task
 from lrsearch.task.model import Budget, Entry, Metric, Position, Resources, Searched, Shared, Task
 from lrsearch.task.schema import task_schema
+from lrsearch.task.template import write_template
 
 __all__ = [
     "Budget",
@@ -16,4 +17,5 @@ __all__ = [
     "load_task",
     "parse_task",
     "task_schema",
+    "write_template",
 ]

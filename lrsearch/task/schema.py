@@ -67,6 +67,9 @@ def _whole_gpus(value: Any, inner: Callable[[Any], Any]) -> float:
     return gpus
 
 
+NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"
+"""What can be the name of a task or an entry, and so of a folder."""
+
 _GPUS = "0, a fraction of one GPU such as 0.25, or a whole number"
 _NAME = "a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'"
 _NUMBER = "a number, {start: NUMBER} to search it or {of: ENTRY} to share it"
@@ -76,7 +79,7 @@ Examples = Annotated[
     Literal["all"] | Annotated[int, Field(ge=1), WrapValidator(_whole)],
     _wanted("all, or a whole number of at least 1"),
 ]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"), _wanted(_NAME)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN), _wanted(_NAME)]
 Text = Annotated[str, Field(min_length=1), _wanted("text")]
 Finite = Annotated[float, Field(allow_inf_nan=False), _wanted("a number")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _wanted("a value above 0")]
@@ -239,7 +242,7 @@ class MetricBlock(_Block):
 
 
 class SearchesBlock(_Block):
-    """What holds for all searches."""
+    """Settings of all searches."""
 
     limits: dict[
         str,
@@ -260,7 +263,7 @@ class SearchesBlock(_Block):
 
 
 class ResourcesBlock(_Block):
-    """What one worker takes."""
+    """CPUs and GPUs of a worker."""
 
     cpus: Count = Field(default=1, description="CPU cores of a worker, and its number of threads.")
     gpus: Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_whole_gpus), _wanted(_GPUS)] = (

@@ -1,0 +1,204 @@
+"""Files whose keys or values are not a task's."""
+
+# ruff: noqa: E501 - the lines are the ones that users see, unbroken.
+import re
+from pathlib import Path
+
+import pytest
+
+from lrsearch.errors import TaskError
+from lrsearch.task import parse_task
+
+HEAD = "name: mine\nworkload: mine.py:workload\nbudget: {iterations: 100, evaluate_every: 10}\n"
+OPTIMIZERS = HEAD + "optimizers:\n"
+TASK = OPTIMIZERS + "  sgd: {lr: {start: 0.1}}\n"
+
+# A file's text, and what follows the file's name in the one line that it gives.
+BAD = [
+    (TASK + "seeds: -1\n", ":6:1 seeds is -1; give a whole number of at least 1"),
+    (TASK + "seeds: 0\n", ":6:1 seeds is 0; give a whole number of at least 1"),
+    (TASK + "seeds: 2.5\n", ":6:1 seeds is 2.5; give a whole number of at least 1"),
+    (TASK + "seeds: true\n", ":6:1 seeds is true; give a whole number of at least 1"),
+    (TASK + "seeds: three\n", ':6:1 seeds is "three"; give a whole number of at least 1'),
+    (TASK + 'seeds: "3"\n', ':6:1 seeds is "3"; give a whole number of at least 1, without quotes'),
+    (TASK + "seeds:\n", ":6:1 seeds is empty; give a whole number of at least 1"),
+    (TASK + "seeds: [3]\n", ":6:1 seeds is [3]; give a whole number of at least 1"),
+    (TASK + "seeds: {screen: 1}\n", ":6:1 seeds is a mapping; give a whole number of at least 1"),
+    (
+        "workload: a.py:b\nbudget: {iterations: 1, evaluate_every: 1}\noptimizers: {sgd: {}}\n",
+        ":1:1 name is missing; add name: my_task",
+    ),
+    ("{}\n", ":1:1 name is missing; add name: my_task (and 3 more)"),
+    (
+        "# c\nname: mine\nworkload: a.py:b\noptimizers: {sgd: {}}\n",
+        ":2:1 budget is missing; add budget: {iterations: 5000, evaluate_every: 250}",
+    ),
+    (
+        "name: mine\nworkload: a.py:b\nbudget: {}\noptimizers: {sgd: {}}\n",
+        ":3:1 budget.iterations is missing; add iterations: 5000 (and 1 more)",
+    ),
+    (
+        "name: mine\nworkload: a.py:b\nbudget:\noptimizers: {sgd: {}}\n",
+        ":3:1 budget is empty; give a mapping, such as budget: {iterations: 5000, evaluate_every: 250}",
+    ),
+    (
+        "name: mine\nworkload: a.py:b\nbudget: 5000\noptimizers: {sgd: {}}\n",
+        ":3:1 budget is 5000; give a mapping, such as budget: {iterations: 5000, evaluate_every: 250}",
+    ),
+    (
+        TASK.replace("evaluate_every: 10", "evaluate_every: 101"),
+        ":3:27 budget.evaluate_every is 101, more than budget.iterations; give at most 100",
+    ),
+    (
+        TASK.replace("iterations", "iteration"),
+        ":3:10 budget.iteration is not a key here; did you mean iterations?",
+    ),
+    (TASK.replace("workload: ", "worklaod: "), ":2:1 worklaod is not a key here; did you mean workload?"),
+    (TASK + "optimiser: {}\n", ":6:1 optimiser is not a key here; did you mean optimizers?"),
+    (
+        TASK + "colour: blue\n",
+        ":6:1 colour is not a key here; the keys are name, workload, arguments, budget, seeds, metric, optimizers, search, resources",
+    ),
+    (TASK + "seeds: 0\ncolour: blue\n", ":6:1 seeds is 0; give a whole number of at least 1 (and 1 more)"),
+    (
+        TASK.replace("name: mine", "name: ../mine"),
+        ":1:1 name is \"../mine\"; give a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'",
+    ),
+    (
+        TASK.replace("name: mine", "name: .mine"),
+        ":1:1 name is \".mine\"; give a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'",
+    ),
+    (TASK.replace("name: mine", "name: 2024"), ':1:1 name is 2024; give text, in quotes: "2024"'),
+    (
+        TASK.replace("name: mine", "name: my task"),
+        ":1:1 name is \"my task\"; give a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'",
+    ),
+    (
+        TASK.replace("name: mine", "name:"),
+        ":1:1 name is empty; give a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'",
+    ),
+    (
+        TASK.replace("name: mine", "name: ''"),
+        ":1:1 name is \"\"; give a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'",
+    ),
+    (
+        TASK.replace("mine.py:workload", "mine.py"),
+        ':2:1 workload is "mine.py"; give FILE.py:callable, beside this file, or package.module:callable',
+    ),
+    (
+        TASK.replace("mine.py:workload", "mine.py workload"),
+        ':2:1 workload is "mine.py workload"; give FILE.py:callable, beside this file, or package.module:callable',
+    ),
+    (
+        TASK.replace("mine.py:workload", "[a]"),
+        ':2:1 workload is ["a"]; give FILE.py:callable, beside this file, or package.module:callable',
+    ),
+    (
+        "name: mine\nworkload: mine.py:\nbudget: {iterations: 100, evaluate_every: 10}\noptimizers:\n  sgd: {lr: {start: 0.1}}\n",
+        ":2:18 a colon cannot stand here; put the text in quotes, or indent this line like the keys beside it",
+    ),
+    (
+        TASK + "metric: train_loss\n",
+        ':6:1 metric is "train_loss"; give a mapping, such as metric: {name: train_loss}',
+    ),
+    (TASK + "metric:\n", ":6:1 metric is empty; give a mapping, such as metric: {name: train_loss}"),
+    (TASK + "metric: {mode: maximum}\n", ':6:10 metric.mode is "maximum"; give min or max'),
+    (
+        TASK + "metric: {examples: some}\n",
+        ':6:10 metric.examples is "some"; give all, or a whole number of at least 1',
+    ),
+    (
+        TASK + "metric: {curve_examples: 0}\n",
+        ":6:10 metric.curve_examples is 0; give all, or a whole number of at least 1",
+    ),
+    (
+        TASK + "metric: {window: 11}\n",
+        ":6:10 metric.window is 11, more than the 10 evaluations after iteration 0; give at most 10, or evaluate more often",
+    ),
+    (TASK + "metric: {window: 0}\n", ":6:10 metric.window is 0; give a whole number of at least 1"),
+    (TASK + "metric: {name: 3}\n", ':6:10 metric.name is 3; give text, in quotes: "3"'),
+    (
+        TASK + "metric: {curve_example: 3}\n",
+        ":6:10 metric.curve_example is not a key here; did you mean curve_examples?",
+    ),
+    (
+        TASK + "metric: {lower_bound: 0}\n",
+        ":6:10 metric.lower_bound is not a key here; the keys are name, mode, examples, curve_examples, window",
+    ),
+    (HEAD + "optimizers: {}\n", ":4:1 optimizers has no entries; add one, such as sgd: {lr: {start: 0.1}}"),
+    (
+        HEAD + "optimizers: [sgd]\n",
+        ':4:1 optimizers is ["sgd"]; give a mapping, such as optimizers: {sgd: {lr: {start: 0.1}}}',
+    ),
+    (
+        TASK + "search: {limits: {lr: [1, 0.1]}}\n",
+        ":6:19 search.limits.lr is [1, 0.1]; give the lower limit first, then a higher one",
+    ),
+    (
+        TASK + "search: {limits: {lr: 1}}\n",
+        ":6:19 search.limits.lr is 1; give two numbers, [LOWEST, HIGHEST]",
+    ),
+    (
+        TASK + "search: {limits: {lr: [1]}}\n",
+        ":6:19 search.limits.lr is [1]; give two numbers, [LOWEST, HIGHEST]",
+    ),
+    (
+        TASK + "search: {limits: {lr: [0, 1]}}\n",
+        ":6:19 search.limits.lr is [0, 1]; give each limit a value above 0",
+    ),
+    (
+        TASK + "search: {limits: {lr: [0.1, 0.2]}}\n",
+        ":6:19 search.limits.lr is [0.1, 0.2], which hold fewer than two rungs; widen them",
+    ),
+    (
+        TASK + "search: {limits: {lr: [1, 10]}}\n",
+        ":5:14 optimizers.sgd.lr.start is 0.1, outside the limits [1, 10]; start within them, or widen search.limits.lr",
+    ),
+    (
+        TASK + "search: {limits: {c: [1, 10]}}\n",
+        ":6:19 search.limits.c is no hyperparameter of any entry; did you mean cprop.c?",
+    ),
+    (
+        TASK + "search: {limits: {momentun: [0, 0.9]}}\n",
+        ":6:19 search.limits.momentun is no hyperparameter of any entry; the names are cprop.beta, cprop.c, lr",
+    ),
+    (
+        TASK + "search: {limits: {lr: ['1', true]}}\n",
+        ':6:19 search.limits.lr is ["1", true]; give two numbers, [LOWEST, HIGHEST]',
+    ),
+    (
+        TASK + "search: {limits: [1, 2]}\n",
+        ":6:10 search.limits is [1, 2]; give a mapping, such as limits: {lr: [1e-6, 10]}",
+    ),
+    (TASK + "search: {limit: {}}\n", ":6:10 search.limit is not a key here; did you mean limits?"),
+    (TASK + "search: {tolerance: 5}\n", ":6:10 search.tolerance is 5; give a fraction above 0 and at most 1"),
+    (TASK + "search: {tolerance: 0}\n", ":6:10 search.tolerance is 0; give a fraction above 0 and at most 1"),
+    (
+        TASK + "search: {limits: {3: [1,2]}}\n",
+        ":6:19 a key in search.limits is 3, not text; put it in quotes if it is a name",
+    ),
+    (
+        TASK + "search: {limits: {cprop: {c: [1, 9]}}}\n",
+        ":6:19 search.limits.cprop is a mapping; give two numbers, [LOWEST, HIGHEST]",
+    ),
+    (TASK + "resources: {cpus: 0}\n", ":6:13 resources.cpus is 0; give a whole number of at least 1"),
+    (TASK + "resources: {cpus: 0.5}\n", ":6:13 resources.cpus is 0.5; give a whole number of at least 1"),
+    (
+        TASK + "resources: {gpus: -1}\n",
+        ":6:13 resources.gpus is -1; give 0, a fraction of one GPU such as 0.25, or a whole number",
+    ),
+    (
+        TASK + "resources: {gpus: 1.5}\n",
+        ":6:13 resources.gpus is 1.5; give 0, a fraction of one GPU such as 0.25, or a whole number",
+    ),
+    (TASK + "resources: {gpu: 1}\n", ":6:13 resources.gpu is not a key here; did you mean gpus?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), BAD, ids=[re.sub(r"[^a-z0-9]+", "-", line.lower())[:60] for _, line in BAD]
+)
+def test_it_is_refused_in_one_line_that_says_where_what_and_the_remedy(text: str, line: str) -> None:
+    with pytest.raises(TaskError) as raised:
+        parse_task(text, Path("mine.yaml"))
+    assert str(raised.value) == "mine.yaml" + line

@@ -1,0 +1,69 @@
+"""The first task that ``lrsearch init`` writes runs as it is."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from lrsearch.errors import UsageError
+from lrsearch.task import load_task, write_template
+from lrsearch.workload import Workload
+
+
+def test_it_is_a_task_that_names_the_workload_beside_it(tmp_path: Path) -> None:
+    yaml_file, python_file = write_template(tmp_path / "new", "my-task.1")
+    task = load_task(yaml_file)
+    assert (task.name, task.workload) == ("my-task.1", "my-task.1.py:workload")
+    assert python_file == task.folder / "my-task.1.py"
+    assert "NAME" not in yaml_file.read_text() + python_file.read_text()
+
+
+def test_its_workload_learns_and_has_the_metric_of_its_task(tmp_path: Path) -> None:
+    yaml_file, python_file = write_template(tmp_path, "mine")
+    task = load_task(yaml_file)
+    torch.manual_seed(0)
+    workload = load(python_file).workload(**task.arguments)
+    assert isinstance(workload, Workload)
+    before = workload.evaluate(None)
+    optimizer = torch.optim.Adam(workload.model.parameters(), lr=3e-3)
+    for iteration in range(100):
+        optimizer.zero_grad()
+        workload.loss(workload.model, workload.batches.batch(0, iteration)).backward()
+        optimizer.step()
+    after = workload.evaluate(None)
+    assert set(after) == {task.metric.name, "test_loss", "test_accuracy"}
+    assert after[task.metric.name] < 0.97 * before[task.metric.name]
+
+
+def load(path: Path) -> ModuleType:
+    """Import a Python file by its path."""
+    spec = importlib.util.spec_from_file_location("template_workload", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("there", ["mine.yaml", "mine.py"])
+def test_it_overwrites_nothing(there: str, tmp_path: Path) -> None:
+    (tmp_path / there).write_text("my own")
+    with pytest.raises(UsageError) as raised:
+        write_template(tmp_path, "mine")
+    assert str(raised.value) == f"{tmp_path / there} exists already and is left as it is; choose another name"
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(there, "my own")]
+
+
+@pytest.mark.parametrize("name", ["", "../mine", ".mine", "-mine", "my task", "a/b", "x" * 101, "mine\n"])
+def test_it_takes_only_names_that_a_task_can_have(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no name for a task"):
+        write_template(tmp_path, name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_template(tmp_path / "file" / "folder", "mine")
