@@ -89,7 +89,7 @@ class Board:
         if state.failures:
             return Text("failed\nmend the cause, run again", style="bold red")
         if state.verdict is not None:
-            return _ending(state.verdict)
+            return ending_text(state.verdict)
         if state.waiting_for:
             return Text("waits for\n" + ", ".join(map(str, state.waiting_for)), style="dim")
         running = [trial for trial in state.trials if not trial.ended]
@@ -153,7 +153,8 @@ def _name(state: SearchState, found: tuple[Finding, ...]) -> Text:
     return text
 
 
-def _ending(verdict: Verdict) -> Text:
+def ending_text(verdict: Verdict) -> Text:
+    """Say how a search ended in two short lines."""
     match verdict.ending:
         case NoneLearned():
             return Text("nothing learned", style="bold red")

@@ -1,5 +1,6 @@
 """One candidate as people see it: its numbers, how it stands and why; tables and pictures start here."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ class Mark(StrEnum):
     TIE = "may be as good"
     WORSE = "worse"
     DID_NOT_LEARN = "did not learn"
+    DIVERGED = "diverged"
     STOPPED = "stopped"
     FAILED = "failed"
     RUNNING = "running"
@@ -30,6 +32,11 @@ class Mark(StrEnum):
         """One character for the mark, so that nothing is said by colour alone."""
         return _GLYPHS[self]
 
+    @property
+    def dead(self) -> bool:
+        """Whether the candidate cannot be chosen: it diverged or did not learn."""
+        return self in (Mark.DID_NOT_LEARN, Mark.DIVERGED)
+
 
 _GLYPHS = {
     Mark.CHOSEN: "★",
@@ -37,6 +44,7 @@ _GLYPHS = {
     Mark.TIE: "≈",
     Mark.WORSE: " ",
     Mark.DID_NOT_LEARN: "✗",
+    Mark.DIVERGED: "✗",
     Mark.STOPPED: "■",
     Mark.FAILED: "!",
     Mark.RUNNING: "▶",
@@ -83,6 +91,8 @@ class Finding:
     @property
     def words(self) -> str:
         """The mark and the remark."""
+        if self.mark is Mark.DIVERGED:
+            return f"{self.mark} {self.remark}"
         return f"{self.mark}: {self.remark}" if self.remark else str(self.mark)
 
 
@@ -145,7 +155,7 @@ def _mark(task: Task, state: SearchState, candidate: Candidate, best: Candidate 
     if best is not None and candidate.rung == best.rung:
         return Mark.CHOSEN if state.verdict else Mark.BEST_SO_FAR
     if candidate.diverged:
-        return Mark.DID_NOT_LEARN
+        return Mark.DIVERGED
     if not candidate.replicas:
         return Mark.PENDING
     if not candidate.complete(task.seeds):
@@ -161,7 +171,7 @@ def _mark(task: Task, state: SearchState, candidate: Candidate, best: Candidate 
 
 def _remark(mark: Mark, candidate: Candidate, seeds: int) -> str:
     match mark:
-        case Mark.DID_NOT_LEARN if candidate.diverged:
+        case Mark.DIVERGED:
             return diverged_text(candidate.diverged, max(seeds, len(candidate.replicas)))
         case Mark.DID_NOT_LEARN:
             began = initial_value(tuple(candidate.replicas.values()))
@@ -181,14 +191,20 @@ def _remark(mark: Mark, candidate: Candidate, seeds: int) -> str:
 
 
 def diverged_text(diverged: dict[int, int], seeds: int) -> str:
-    """Say where which seeds diverged.
+    """Say at which iteration which seeds diverged.
 
-    >>> diverged_text({0: 250, 1: 250, 2: 250}, 3), diverged_text({1: 500, 2: 250}, 3)
-    ('diverged at iteration 250 (all seeds)', 'diverged at iteration 500 (seed 1), 250 (seed 2)')
+    >>> diverged_text({0: 250, 1: 250, 2: 250}, 3), diverged_text({0: 250, 1: 500, 2: 250}, 3)
+    ('at iteration 250 (all seeds)', 'at iteration 250 (seeds 0, 2), 500 (seed 1)')
     """
     if len(diverged) == seeds > 1 and len(set(diverged.values())) == 1:
-        return f"diverged at iteration {next(iter(diverged.values()))} (all seeds)"
-    return "diverged at iteration " + ", ".join(f"{at} (seed {seed})" for seed, at in diverged.items())
+        return f"at iteration {next(iter(diverged.values()))} (all seeds)"
+    by_iteration: defaultdict[int, list[str]] = defaultdict(list)
+    for seed, iteration in diverged.items():
+        by_iteration[iteration].append(str(seed))
+    return "at iteration " + ", ".join(
+        f"{iteration} (seed{'s' if len(of) > 1 else ''} {', '.join(of)})"
+        for iteration, of in sorted(by_iteration.items())
+    )
 
 
 def last_line(error: str) -> str:

@@ -85,6 +85,6 @@ class Lines:
 
 def _result(finding: Finding) -> str:
     row = finding.row
-    if finding.mark is Mark.DID_NOT_LEARN or row is None or row.mean is None:
+    if finding.mark.dead or row is None or row.mean is None:
         return finding.words
     return f"{spread_text(row.mean, row.std)} over {count_text(row.seeds, 'seed')}"

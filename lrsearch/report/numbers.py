@@ -60,16 +60,19 @@ def percent_text(fraction: float) -> str:
     >>> percent_text(0.0412), percent_text(0.0032), percent_text(0.851), percent_text(0.0), percent_text(12.3)
     ('4.1 %', '0.32 %', '85 %', '0 %', '1230 %')
     """
-    return f"{percent_number(fraction)} %"
-
-
-def percent_number(fraction: float) -> str:
-    """Write a fraction as a percentage without its sign, to two significant digits at least."""
     percent = 100 * fraction
-    if percent == 0:
-        return "0"
-    places = max(0, 1 - math.floor(math.log10(abs(percent))))
-    return f"{percent:.{min(places, 3)}f}"
+    places = max(0, 1 - math.floor(math.log10(abs(percent)))) if percent else 0
+    return f"{percent:.{min(places, 3)}f} %"
+
+
+def difference_text(fraction: float, error: float | None) -> str:
+    """Write a relative difference and its standard error in per cent, to one decimal so that they align.
+
+    >>> difference_text(0.0412, 0.0311), difference_text(0.851, None)
+    ('4.1 ± 3.1 %', '85.1 %')
+    """
+    spread = f" ± {100 * error:.1f}" if error is not None else ""
+    return f"{100 * fraction:.1f}{spread} %"
 
 
 def duration_text(seconds: float) -> str:

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 from lrsearch.report.findings import Finding, Mark, best_candidate, findings, last_line
 from lrsearch.report.numbers import (
     count_text,
+    difference_text,
     metric_text,
-    percent_number,
     percent_text,
     spread_text,
     value_text,
 )
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.search import AtLimit, NoneLearned, candidates_of
-from lrsearch.searches import SearchState
+from lrsearch.searches import SearchState, nothing_to_wait_for
 from lrsearch.task.model import Task
 from lrsearch.trial import Failed, SearchId
 from lrsearch.verdict import CONFIDENCE, Row, Verdict
@@ -35,16 +35,6 @@ def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
             return _at_limit(task, state, state.verdict, side)
         case _:
             return _bracketed(task, state, state.verdict)
-
-
-def nothing_to_wait_for(state: SearchState, states: Mapping[SearchId, SearchState]) -> tuple[SearchId, ...]:
-    """Give what a search waits for in vain: searches that found nothing, or wait in vain themselves."""
-    return tuple(
-        search
-        for search in state.waiting_for
-        if search in states
-        and (states[search].verdict is not None or nothing_to_wait_for(states[search], states))
-    )
 
 
 def limits_key(search: SearchId) -> str:
@@ -127,14 +117,13 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
     words += f"{sure} it loses at most {percent_text(verdict.regret_at_most)} to the best of those trained"
     if verdict.resolved:
         return words
-    return f"{words}, more than the tolerance of {percent_text(verdict.tolerance)}, so more seeds would tell"
+    return f"{words}, more than the tolerance of {100 * verdict.tolerance:g} %, so more seeds would tell"
 
 
 def _tie(finding: Finding) -> str:
     if finding.relative is None:
         return value_text(finding.value)
-    error = f" ± {percent_number(finding.relative_error)}" if finding.relative_error is not None else ""
-    return f"{value_text(finding.value)} ({percent_text(finding.relative)} worse{error})"
+    return f"{value_text(finding.value)} ({difference_text(finding.relative, finding.relative_error)} worse)"
 
 
 def _choice(state: SearchState, verdict: Verdict) -> str:

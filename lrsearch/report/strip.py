@@ -13,6 +13,7 @@ _STYLES = {
     Mark.CHOSEN: "bold green",
     Mark.BEST_SO_FAR: "bold green",
     Mark.DID_NOT_LEARN: "red",
+    Mark.DIVERGED: "red",
     Mark.FAILED: "bold red",
     Mark.RUNNING: "cyan",
     Mark.PENDING: "dim",
@@ -70,7 +71,7 @@ def _cell(finding: Finding, iterations: int) -> Text:
     match finding.mark:
         case Mark.RUNNING:
             text = f"▶{100 * progress_of(finding, iterations):.0f} %"
-        case Mark.DID_NOT_LEARN | Mark.FAILED | Mark.STOPPED | Mark.PENDING:
+        case Mark.DID_NOT_LEARN | Mark.DIVERGED | Mark.FAILED | Mark.STOPPED | Mark.PENDING:
             text = finding.mark.glyph
         case mark:
             mean = finding.row.mean if finding.row else None

@@ -41,7 +41,7 @@ def paper_task(**changes: object) -> Task:
     """SGD and Adam searched, AMSGrad and AdaBound sharing, CProp-SGD with its c searched at SGD's rate."""
     sgd, adam = SearchId("sgd", "lr"), SearchId("adam", "lr")
     entries = [
-        entry("sgd", hyperparameters={"lr": lr(0.1)}),
+        entry("sgd", hyperparameters={"lr": lr(1.0)}),
         entry("adam", hyperparameters={"lr": lr(1e-4)}, options={"betas": [0.9, 0.99]}),
         entry("amsgrad", "adam", hyperparameters={"lr": Shared(adam)}, options={"amsgrad": True}),
         entry(
@@ -64,7 +64,7 @@ BEST = {"sgd": (0.1, 0.376, 0.14), "adam": (1e-3, 0.305, 0.10), "cprop_sgd": (3,
 
 
 def valley(spec: TrialSpec, iteration: int) -> float:
-    """A loss that falls to a valley over the ladder, NaN from 13 times SGD's best rate up; its noise is fixed."""
+    """A loss that falls to a valley over the ladder, NaN far above SGD's best rate; its noise is fixed."""
     best, low, steepness = BEST[spec.search.entry]
     distance = log10(spec.hyperparameters[spec.search.hyperparameter] / best)
     if spec.search.entry == "sgd" and distance > 1.1 and iteration >= 250 * (1 + spec.seed % 2):

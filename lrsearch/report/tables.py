@@ -1,0 +1,152 @@
+"""Tables for a terminal: where a study stands (``status``) and why each value was chosen (``explain``)."""
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from lrsearch.report.board import ending_text
+from lrsearch.report.findings import Finding, Mark, findings
+from lrsearch.report.numbers import count_text, difference_text, places_of, value_text, with_places
+from lrsearch.report.remaining import trainings_ended, trainings_left
+from lrsearch.report.sentences import nothing_to_wait_for, sentence
+from lrsearch.report.strip import CELL_WIDTH, strip, style_of
+from lrsearch.searches import SearchState
+from lrsearch.task.model import Task
+from lrsearch.trial import SearchId
+
+STATE_WIDTH = 22
+
+
+def status_table(
+    task: Task, states: Iterable[SearchState], width: int = 80, *, live: bool = True
+) -> RenderableType:
+    """Draw where a study stands: a row a search with its state, its ladder so far and its trainings.
+
+    Args:
+        task: the task.
+        states: where its searches stand.
+        width: columns of the terminal.
+        live: whether a run is on; without one, trainings that have not ended are interrupted, not running.
+    """
+    by_search = {state.search: state for state in states}
+    names = max(len("search"), *(len(str(search)) for search in by_search))
+    ladder_width = (width - names - STATE_WIDTH - 4) // CELL_WIDTH * CELL_WIDTH
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", show_edge=False
+    )
+    table.add_column("search", width=names)
+    table.add_column("ladder, means so far", width=ladder_width)
+    table.add_column("state", width=STATE_WIDTH)
+    for state in by_search.values():
+        found = findings(task, state)
+        ladder = strip(found, task.budget.iterations, ladder_width)
+        table.add_row(Text(str(state.search), style="bold"), ladder, _state(task, state, by_search, live))
+        table.add_row()
+    ended = sum(trainings_ended(state) for state in by_search.values())
+    left = sum(trainings_left(task, state) for state in by_search.values())
+    rest = f", at least {left} to go" if left else ", all searches have ended"
+    legend = _legend({finding.mark for state in by_search.values() for finding in findings(task, state)})
+    return Group(table, Text(f"{count_text(ended, 'training')} ended{rest}"), legend)
+
+
+def explain(task: Task, states: Iterable[SearchState]) -> RenderableType:
+    """Draw why each value was chosen: for each search its candidates, one sentence, and what it took."""
+    by_search = {state.search: state for state in states}
+    parts: list[RenderableType] = []
+    for state in by_search.values():
+        parts.append(Rule(Text(str(state.search), style="bold"), align="left", characters="─", style="dim"))
+        found = findings(task, state)
+        if any(finding.row for finding in found):
+            parts.append(candidates_table(task, state, found))
+        parts.append(Padding(Text(sentence(task, state, by_search)), (0, 1)))
+        parts.append(Padding(Text(spent_text(task, state), style="dim"), (0, 1, 1, 1)))
+    parts.append(Text(footnote(task), style="dim"))
+    return Group(*parts)
+
+
+def candidates_table(task: Task, state: SearchState, found: Iterable[Finding]) -> Table:
+    """Draw the evidence of one search: a row a candidate, lowest rung first."""
+    name = state.search.hyperparameter
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
+    table.add_column("")
+    table.add_column(name, justify="right")
+    table.add_column(task.metric.name, justify="right")
+    table.add_column("± std", justify="right")
+    table.add_column("seeds", justify="right")
+    table.add_column("worse by", justify="right")
+    table.add_column("verdict", overflow="fold")
+    for finding in found:
+        value, mean, std, seeds, worse = cells(finding)
+        style = style_of(finding.mark)
+        table.add_row(
+            Text(finding.mark.glyph, style=style),
+            value,
+            mean,
+            std,
+            seeds,
+            worse,
+            Text(finding.words, style=style),
+        )
+    return table
+
+
+def cells(finding: Finding) -> tuple[str, str, str, str, str]:
+    """Give a candidate's value, mean, spread, seeds and paired difference as text; "" for what it has not."""
+    mean = finding.row.mean if finding.row else None
+    std = finding.row.std if finding.row else None
+    places = places_of(mean) if mean is not None else None
+    of_planned = f" of {finding.planned}" if finding.ended < finding.planned else ""
+    worse = ""
+    if finding.relative is not None:
+        worse = difference_text(finding.relative, finding.relative_error)
+    return (
+        value_text(finding.value),
+        "" if mean is None else with_places(mean, places),
+        "" if std is None else with_places(std, places),
+        f"{finding.ended}{of_planned}",
+        worse,
+    )
+
+
+def spent_text(task: Task, state: SearchState) -> str:
+    """Say how much training a search took, or has taken so far."""
+    iterations = sum(trial.curve[-1].iteration for trial in state.trials if trial.curve)
+    trainings = count_text(trainings_ended(state), "training")
+    seconds = sum(trial.seconds for trial in state.trials)
+    took = f", {seconds:,.0f} s of training" if seconds >= 1 else ""
+    return f"{trainings}, {iterations:,} iterations{took}"
+
+
+def footnote(task: Task) -> str:
+    """Say what the columns of the evidence mean."""
+    window = f" (mean of its last {task.metric.window})" if task.metric.window > 1 else ""
+    better = "low" if task.metric.mode == "min" else "high"
+    return (
+        f"{task.metric.name} at iteration {task.budget.iterations}{window}, better if {better}: mean and "
+        "standard deviation over seeds. Worse by: mean difference to the chosen one on the same seeds ± its "
+        "standard error, against the chosen one's mean."
+    )
+
+
+def _state(task: Task, state: SearchState, states: dict[SearchId, SearchState], live: bool) -> Text:
+    if state.failures:
+        return Text(f"failed: {count_text(len(state.failures), 'training')}", style="bold red")
+    if state.verdict is not None:
+        return ending_text(state.verdict)
+    if nothing_to_wait_for(state, states):
+        return Text("not searched\n" + ", ".join(map(str, state.waiting_for)) + " found nothing")
+    if state.waiting_for:
+        return Text("waits for\n" + ", ".join(map(str, state.waiting_for)), style="dim")
+    begun = sum(not trial.ended for trial in state.trials)
+    more = trainings_left(task, state) - begun
+    return Text(f"{trainings_ended(state)} ended, {begun} {'running' if live else 'begun'}\n≥ {more} more")
+
+
+def _legend(marks: set[Mark]) -> Text:
+    shown = [mark for mark in Mark if mark in marks and mark.glyph != " "]
+    return Text("   ".join(f"{mark.glyph} {mark}" for mark in shown), style="dim")
