@@ -64,7 +64,7 @@ class Coordinator:
         self._task = task
         self._store = store
         self._observer = observer
-        self._order = needed_by(task, only if only is not None else task.entries)
+        self._order = needed_by(task, task.entries if only is None else only)
         self._ended: defaultdict[SearchId, dict[str, Trial]] = defaultdict(dict)
         self._running: dict[str, Trial] = {}
         self._unfinished: dict[str, Trial] = {}
@@ -84,6 +84,11 @@ class Coordinator:
     def states(self) -> tuple[SearchState, ...]:
         """Where each search stands, in the order in which they may run."""
         return tuple(self._states.values())
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial that has ended, of all searches on record."""
+        return tuple(trial for trials in self._ended.values() for trial in trials.values())
 
     @property
     def running(self) -> tuple[Trial, ...]:

@@ -158,6 +158,16 @@ def in_order(task: Task) -> list[SearchId]:
     return ordered
 
 
+def nothing_to_wait_for(state: SearchState, states: Mapping[SearchId, SearchState]) -> tuple[SearchId, ...]:
+    """Give what a search waits for in vain: searches that found nothing, or wait in vain themselves."""
+    return tuple(
+        search
+        for search in state.waiting_for
+        if search in states
+        and (states[search].verdict is not None or nothing_to_wait_for(states[search], states))
+    )
+
+
 def needed_by(task: Task, entries: Collection[str]) -> list[SearchId]:
     """Give the searches of some entries and those whose values they share, each after those that it waits for."""
     needed = {search for search in task.searches() if search.entry in entries}

@@ -13,8 +13,14 @@ import lrsearch
 from lrsearch.errors import UnfinishedError
 from lrsearch.report.numbers import count_text
 from lrsearch.report.remaining import trainings_left
-from lrsearch.report.sentences import nothing_to_wait_for
-from lrsearch.searches import Pending, SearchState, chosen_values, needed_by, value_of
+from lrsearch.searches import (
+    Pending,
+    SearchState,
+    chosen_values,
+    needed_by,
+    nothing_to_wait_for,
+    value_of,
+)
 from lrsearch.task.model import Entry, Task
 from lrsearch.trial import SearchId
 from lrsearch.verdict import Verdict

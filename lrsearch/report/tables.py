@@ -13,9 +13,9 @@ from lrsearch.report.board import ending_text
 from lrsearch.report.findings import Finding, Mark, findings
 from lrsearch.report.numbers import count_text, difference_text, places_of, value_text, with_places
 from lrsearch.report.remaining import trainings_ended, trainings_left
-from lrsearch.report.sentences import nothing_to_wait_for, sentence
+from lrsearch.report.sentences import sentence
 from lrsearch.report.strip import CELL_WIDTH, strip, style_of
-from lrsearch.searches import SearchState
+from lrsearch.searches import SearchState, nothing_to_wait_for
 from lrsearch.task.model import Task
 from lrsearch.trial import SearchId
 

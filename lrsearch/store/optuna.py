@@ -175,6 +175,16 @@ def read_study(url: str, name: str) -> StudyRecord:
     return StudyRecord(newest["task"], Path(newest["path"]), newest["identity"], tuple(trials))
 
 
+def study_names(url: str) -> list[str]:
+    """Give the names of the tasks that have studies in a storage.
+
+    Raises:
+        UsageError: the storage cannot be reached.
+    """
+    kept = (study for study in _storage(url, writing=False).get_all_studies() if _ATTRIBUTE in study.user_attrs)
+    return sorted({study.study_name.partition("/")[0] for study in kept})
+
+
 def shown_url(url: str) -> str:
     """Give a storage URL without what may be secret in it: the password and the query."""
     try:

@@ -3,8 +3,9 @@
 ``lrsearch.task.file`` makes it from YAML; nothing here reads or writes anything.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -151,3 +152,10 @@ class Task:
         file = self.shown_as or str(self.path)
         where = f"{file}:{position.line}:{position.column}" if position else file
         return TaskError(where, problem)
+
+    def unknown_metric(self, given: Iterable[str]) -> TaskError:
+        """Make the error for a deciding metric that is not among those that the workload gives."""
+        names = list(given)
+        near = get_close_matches(self.metric.name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(names)}"
+        return self.error(f"metric.name is {self.metric.name}, which {self.workload} does not give; {hint}", "metric", "name")

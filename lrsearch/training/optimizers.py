@@ -95,13 +95,13 @@ def check_optimizers(task: Task) -> None:
                 hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(list(accepted)[1:])}"
                 raise task.error(f"{'.'.join((*here, name))} is no argument of {kind.__name__}; {hint}", *here, name)
         try:
-            make_optimizer(entry, nn.Linear(2, 2).parameters(), _stand_ins(task, entry))
+            make_optimizer(entry, nn.Linear(2, 2).parameters(), stand_ins(task, entry))
         except (TypeError, ValueError) as error:
             raise task.error(f"{'.'.join(here)} cannot be made: {error}; mend its arguments", *here) from error
 
 
-def _stand_ins(task: Task, entry: Entry) -> dict[str, float]:
-    """Numbers of an entry before anything is chosen: starts in place of what is searched."""
+def stand_ins(task: Task, entry: Entry) -> dict[str, float]:
+    """Give an entry's numbers before anything is chosen: starts in place of what is searched."""
 
     def stand_in(entry: Entry, name: str) -> float:
         hyperparameter = entry.hyperparameters[name]

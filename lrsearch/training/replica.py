@@ -5,7 +5,6 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -20,7 +19,7 @@ from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.workloads import make_workload
 from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, TrialSpec
-from lrsearch.workload import Workload, indexed
+from lrsearch.workload import indexed
 
 CHECKPOINT_SECONDS = 5.0
 """Training between two checkpoints, at least: a kill costs no more than this and one evaluation interval."""
@@ -87,6 +86,12 @@ class Replica:
         """The evaluations so far."""
         return self._curve
 
+    def evaluate(self, examples: int | None) -> dict[str, float]:
+        """Give the metrics as the replica stands, over some examples or all; its training does not notice."""
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            return self._workload.evaluate(examples)
+
     def advance(self) -> Progress:
         """Train to the next evaluation; the first one of a new replica is before any update."""
         began = self._clock()
@@ -145,11 +150,9 @@ class Replica:
         metric, budget = self._task.metric, self._task.budget
         deciding = self._iteration in (0, *list(budget.evaluations())[-metric.window :])
         examples = metric.examples if deciding else metric.curve_examples
-        metrics = self._initial_metrics(examples) if self._iteration == 0 else _evaluate(self._workload, examples, self._device)
+        metrics = self._initial_metrics(examples) if self._iteration == 0 else self.evaluate(examples)
         if metric.name not in metrics:
-            raise self._task.error(
-                f"metric.name is {metric.name}; the workload gives {', '.join(metrics)}", "metric", "name"
-            )
+            raise self._task.unknown_metric(metrics)
         return Evaluation(self._iteration, metrics[metric.name], metrics)
 
     def _initial_metrics(self, examples: int | None) -> dict[str, float]:
@@ -157,7 +160,7 @@ class Replica:
         arguments = json.dumps(self._task.arguments_of(self._spec.search.entry), sort_keys=True, default=str)
         key = (f"{self._task.folder}/{self._task.workload}", arguments, self._spec.seed, f"{self._device}/{examples}")
         if key not in _INITIAL_METRICS:
-            _INITIAL_METRICS[key] = _evaluate(self._workload, examples, self._device)
+            _INITIAL_METRICS[key] = self.evaluate(examples)
         return _INITIAL_METRICS[key]
 
     def _outcome(self, evaluation: Evaluation | None) -> Outcome | None:
@@ -221,13 +224,6 @@ def _failed(error: BaseException) -> Failed:
         return Failed(str(error))
     last = traceback.format_exception_only(error)[-1].strip()
     return Failed("\n".join([last, *"".join(traceback.format_exception(error)).splitlines()]))
-
-
-def _evaluate(workload: Workload, examples: int | None, device: torch.device) -> dict[str, float]:
-    devices = [device] if device.type == "cuda" else []
-    fork: AbstractContextManager[Any] = torch.random.fork_rng(devices=devices)
-    with fork:
-        return workload.evaluate(examples)
 
 
 def _on_device(thing: Any, device: torch.device) -> Any:

@@ -1,0 +1,153 @@
+"""Short tables of the command line: a plan before a run, its result, the studies and the data sets there are."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lrsearch.report.numbers import count_text, duration_text, value_text
+from lrsearch.report.remaining import trainings_ended, trainings_left
+from lrsearch.report.sentences import sentence
+from lrsearch.searches import SearchState
+from lrsearch.task.model import Task
+from lrsearch.trial import SearchId
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSearch:
+    """A search before it begins.
+
+    Attributes:
+        search: which search.
+        first: its first candidates.
+        limits: the values between which it stays.
+        waiting_for: the searches that must end before it.
+        trainings: the fewest that can end it.
+        parameters: how many numbers its model learns.
+        seconds: what one training takes on this machine.
+    """
+
+    search: SearchId
+    first: tuple[float, ...]
+    limits: tuple[float, float]
+    waiting_for: tuple[SearchId, ...]
+    trainings: int
+    parameters: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would train."""
+
+    searches: tuple[PlannedSearch, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training at least, one training after the other."""
+        return sum(search.trainings * search.seconds for search in self.searches)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON has it."""
+        return {
+            "searches": {
+                str(planned.search): {
+                    "first_candidates": list(planned.first),
+                    "limits": list(planned.limits),
+                    "waits_for": [str(search) for search in planned.waiting_for],
+                    "trainings_at_least": planned.trainings,
+                    "parameters": planned.parameters,
+                    "seconds_a_training": round(planned.seconds, 2),
+                }
+                for planned in self.searches
+            },
+            "training_seconds_at_least": round(self.seconds, 1),
+        }
+
+
+def plan_table(plan: Plan) -> RenderableType:
+    """Draw what a run would train and what it costs."""
+    table = _table("search", "first candidates", "limits", "trainings", "each", "parameters")
+    for planned in plan.searches:
+        waits = ", ".join(str(search) for search in planned.waiting_for)
+        low, high = planned.limits
+        table.add_row(
+            str(planned.search),
+            ", ".join(value_text(value) for value in planned.first) + (f", after {waits}" if waits else ""),
+            f"{value_text(low)} to {value_text(high)}",
+            f"at least {planned.trainings}",
+            duration_text(planned.seconds),
+            f"{planned.parameters:,}",
+        )
+    trainings = sum(planned.trainings for planned in plan.searches)
+    total = (
+        f"At least {trainings} trainings, {duration_text(plan.seconds)} of training; shared by the workers."
+    )
+    return Group(table, Text(total))
+
+
+def result(
+    task: Task,
+    states: Iterable[SearchState],
+    files: Sequence[Path],
+    *,
+    wall_seconds: float,
+    training_seconds: float,
+    workers: float,
+    replicas: float,
+) -> RenderableType:
+    """Draw how a run ended: a sentence a search, what it took, the files that it wrote."""
+    by_search = {state.search: state for state in states}
+    sentences = [Text(sentence(task, state, by_search)) for state in by_search.values()]
+    if replicas:
+        floor = training_seconds / workers
+        took = (
+            f"{wall_seconds:.1f} s for {count_text(int(replicas), 'training')} of {training_seconds:.1f} s in all on "
+            f"{count_text(int(workers), 'worker')}: {wall_seconds - floor:.1f} s more than if they had only trained "
+            f"({wall_seconds / floor:.2f} times)"
+        )
+    else:
+        took = f"{wall_seconds:.1f} s; everything had been trained already"
+    return Group(*sentences, Text(took), *(Text(str(file), overflow="fold") for file in files[-2:]))
+
+
+def studies_table(studies: Iterable[tuple[Task, Sequence[SearchState], bool]]) -> RenderableType:
+    """Draw the studies there are: each with its task, where its searches stand and whether a run is on."""
+    table = _table("study", "searches ended", "trainings ended", "left at least", "")
+    for task, states, in_use in studies:
+        left = sum(trainings_left(task, state) for state in states)
+        table.add_row(
+            task.name,
+            f"{sum(state.verdict is not None for state in states)} of {len(states)}",
+            str(sum(trainings_ended(state) for state in states)),
+            str(left),
+            "running" if in_use else "" if left else "finished",
+        )
+    return table if table.row_count else Text("There is no study yet: lrsearch run TASK.yaml makes one.")
+
+
+def datasets_table(statuses: Iterable[Any]) -> RenderableType:
+    """Draw the data sets that are known: files found, their sizes, whether they are right, licence."""
+    table = _table("data set", "file", "found", "MB", "checksum")
+    notes = []
+    for status in statuses:
+        for number, file in enumerate(status.files):
+            size = f"{file.size / 1e6:.1f}" if file.size is not None else ""
+            place = str(file.path.parent) if file.path else "-"
+            table.add_row("" if number else status.data_set.name, file.name, place, size, file.state)
+        notes.append(Text(f"{status.data_set.name}: {status.data_set.licence}"))
+        if status.state != "right":
+            notes.append(Text(f"fetch it with: lrsearch data {status.data_set.name}"))
+    return Group(table, *notes)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
+    for column in columns:
+        table.add_column(column)
+    return table

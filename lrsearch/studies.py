@@ -1,0 +1,136 @@
+"""Where a study lies: its folder, its storage, its lock; and which studies there are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lrsearch.errors import StudyNotFoundError
+from lrsearch.searches import SearchState, nothing_to_wait_for, survey
+from lrsearch.store.record import StudyRecord
+from lrsearch.task import Task, parse_task
+from lrsearch.task.fingerprint import fingerprint
+from lrsearch.trial import SearchId
+
+DATABASE = "study.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the study of a task lies.
+
+    Attributes:
+        name: the task's name.
+        root: the folder of all studies.
+        storage: an Optuna storage URL, or None for SQLite in the study's own folder.
+    """
+
+    name: str
+    root: Path
+    storage: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The study's folder: pictures, chosen values, checkpoints and, by default, its database."""
+        return self.root / self.name
+
+    @property
+    def url(self) -> str:
+        """The Optuna storage URL."""
+        return self.storage or f"sqlite:///{self.folder.resolve() / DATABASE}"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock makes one process the only writer."""
+        return self.folder / "run.lock"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the running replicas' checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def chosen(self) -> Path:
+        """The exported values."""
+        return self.folder / "chosen.yaml"
+
+    def in_use(self) -> bool:
+        """Whether a process is writing to the study at this moment."""
+        lock = FileLock(self.lock)
+        if not self.lock.is_file():
+            return False
+        try:
+            with lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def exists(self) -> bool:
+        """Whether there may be something to read: for a storage of one's own that is not known before asking."""
+        return self.storage is not None or (self.folder / DATABASE).is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study read from its storage, and where its searches stand."""
+
+    place: Place
+    task: Task
+    fingerprint: str
+    states: dict[SearchId, SearchState]
+
+    @property
+    def finished(self) -> bool:
+        """Whether every search has ended."""
+        return all(
+            state.verdict is not None or nothing_to_wait_for(state, self.states) for state in self.states.values()
+        )
+
+
+def read(place: Place) -> Study:
+    """Read a study without writing anything; works while a run is on.
+
+    Raises:
+        StudyNotFoundError: there is none.
+    """
+    if not place.exists():
+        there = names(place.root)
+        known = f"there are {', '.join(there)}" if there else "there is none yet: lrsearch run TASK.yaml makes one"
+        raise StudyNotFoundError(f"there is no study {place.name} in {place.root}; {known}")
+    from lrsearch.store.optuna import read_study  # imports Optuna, which takes a second
+
+    return study_of(place, read_study(place.url, place.name))
+
+
+def study_of(place: Place, record: StudyRecord) -> Study:
+    """Make sense of a record: the task as it was last run, and where its searches stand."""
+    task = parse_task(record.task_text, record.task_path)
+    return Study(place, task, fingerprint(record.identity), survey(task, record.trials))
+
+
+def names(root: Path) -> list[str]:
+    """Give the studies of a folder that have a database of their own, the last changed first."""
+    databases = sorted(root.glob(f"*/{DATABASE}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.parent.name for path in databases]
+
+
+def places(root: Path, storage: str | None = None) -> list[Place]:
+    """Give the studies of a storage, or of a folder where None is named."""
+    if storage is None:
+        return [Place(name, root) for name in names(root)]
+    from lrsearch.store.optuna import study_names
+
+    return [Place(name, root, storage) for name in study_names(storage)]
+
+
+def newest_unfinished(root: Path) -> Study:
+    """Give the study that was last worked on and has not ended.
+
+    Raises:
+        StudyNotFoundError: there is none.
+    """
+    for name in names(root):
+        study = read(Place(name, root))
+        if not study.finished:
+            return study
+    raise StudyNotFoundError(f"no unfinished study in {root}; lrsearch status lists those there are")
