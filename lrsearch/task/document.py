@@ -3,7 +3,7 @@
 import difflib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,9 +146,14 @@ def is_quoted_number(value: object) -> bool:
     return True
 
 
+def listed(words: Sequence[str], between: str = ", ") -> str:
+    """Give words on one line, the middle left out where there are many."""
+    return between.join(words if len(words) <= 12 else [*words[:6], "...", *words[-2:]])
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     """Give ``did you mean X?`` for the nearest of the known words, else the other remedy."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    near = difflib.get_close_matches(word, list(known)[:100], n=1)
     return f"did you mean {near[0]}?" if near else otherwise
 
 

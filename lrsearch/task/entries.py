@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from lrsearch.ladder import LADDERS, LadderName
-from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, is_quoted_number, shown
+from lrsearch.task.document import (
+    Document,
+    Key,
+    Problem,
+    did_you_mean,
+    dotted,
+    is_quoted_number,
+    listed,
+    shown,
+)
 from lrsearch.task.model import Entry, Hyperparameter, Searched, Shared
 from lrsearch.task.schema import EntryBlock, SearchBlock, ShareBlock, TaskBlock
 from lrsearch.trial import SearchId
@@ -169,7 +178,7 @@ class EntryReader:
                 remedy = (
                     f"did you mean cprop.{argument}?"
                     if f"cprop.{argument}" in known
-                    else did_you_mean(argument, sorted(known), f"the names are {', '.join(sorted(known))}")
+                    else did_you_mean(argument, sorted(known), f"the names are {listed(sorted(known))}")
                 )
                 self._refuse_once(key, f"is no hyperparameter of any entry; {remedy}")
 

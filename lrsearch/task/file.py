@@ -16,7 +16,7 @@ from lrsearch.task.model import Budget, Metric, Resources, Task
 from lrsearch.task.schema import TaskBlock
 from lrsearch.task.shares import resolve_shares
 
-_LARGEST_FILE = 256 * 1024
+_LARGEST_FILE = 64 * 1024
 
 
 def load_task(path: str | Path) -> Task:
@@ -90,7 +90,7 @@ def _number_of(examples: int | Literal["all"]) -> int | None:
 def _text_of(path: str | Path) -> str:
     content = _bytes_of(path)
     if len(content) > _LARGEST_FILE:
-        raise TaskError(str(path), "is larger than 256 KiB, which no task file is; check the path")
+        raise TaskError(str(path), "is larger than 64 KiB, which no task file is; check the path")
     if b"\0" in content:
         raise TaskError(str(path), "is a binary file; give a task file, which is YAML text")
     try:

@@ -5,7 +5,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, is_quoted_number, shown
+from lrsearch.task.document import (
+    Document,
+    Key,
+    Problem,
+    did_you_mean,
+    dotted,
+    is_quoted_number,
+    listed,
+    shown,
+)
 from lrsearch.task.schema import EXAMPLES, TAGS, CPropBlock, EntryBlock, TaskBlock
 
 
@@ -52,7 +61,7 @@ def _sentence(detail: Any) -> str:
         case "extra_forbidden":
             fields = _model_at(location[:-1]).model_fields
             return f"{path} is not a key here; " + did_you_mean(
-                str(key[-1]), fields, f"the keys are {', '.join(fields)}"
+                str(key[-1]), fields, f"the keys are {listed(list(fields))}"
             )
         case "kind" if isinstance(value, dict):
             return f"{path} is a mapping without start or of; " + did_you_mean(

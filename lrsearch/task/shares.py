@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, shown
+from lrsearch.task.document import Document, Key, Problem, did_you_mean, dotted, listed, shown
 from lrsearch.task.entries import is_learning_rate
 from lrsearch.task.model import Entry, Searched, Shared
 from lrsearch.trial import SearchId
@@ -59,7 +59,7 @@ def needs(entries: Mapping[str, Entry]) -> dict[SearchId, tuple[SearchId, ...]]:
 def _target(own: SearchId, of: str, entries: Mapping[str, Entry]) -> SearchId | Problem:
     key = _of_key(own)
     if of not in entries:
-        remedy = did_you_mean(of, entries, f"the entries are {', '.join(entries)}")
+        remedy = did_you_mean(of, entries, f"the entries are {listed(list(entries))}")
         return Problem(key, f"{dotted(key)} is {shown(of)}, which is no entry; {remedy}")
     there = entries[of].hyperparameters
     # AdaBound's final_lr is SGD's lr: a learning rate of another name is taken from what has but one.
@@ -91,7 +91,7 @@ def _circle(document: Document, entries: Mapping[str, Entry]) -> Iterable[Proble
 
 def _circle_problem(circle: Sequence[SearchId]) -> Problem:
     key = _of_key(circle[0])
-    steps = " needs ".join(str(own) for own in (*circle, circle[0]))
+    steps = listed([str(own) for own in (*circle, circle[0])], between=" needs ")
     remedy = "share from another entry, or give a number or a start"
     return Problem(key, f"{dotted(key)} makes a circle of shares ({steps}); {remedy}")
 

@@ -170,7 +170,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
         (b"name: m\0", " is a binary file; give a task file, which is YAML text"),
         (b"name: m\nseeds: \xff", ":2:8 is not UTF-8 text here; save the file as UTF-8"),
         ("# ä\nname: ö".encode("latin-1"), ":1:3 is not UTF-8 text here; save the file as UTF-8"),
-        (b"#" * (256 * 1024 + 1), " is larger than 256 KiB, which no task file is; check the path"),
+        (b"#" * (64 * 1024 + 1), " is larger than 64 KiB, which no task file is; check the path"),
     ],
     ids=["empty", "binary", "not-utf-8", "latin-1", "large"],
 )

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsearch.errors import TaskError
@@ -66,6 +66,7 @@ def outcome(entries: Tasks) -> Task | str:
         return str(error)
 
 
+@settings(deadline=None)
 @given(tasks)
 def test_a_task_is_refused_exactly_when_a_value_waits_for_itself(entries: Tasks) -> None:
     assert isinstance(outcome(entries), str) == (
@@ -74,6 +75,7 @@ def test_a_task_is_refused_exactly_when_a_value_waits_for_itself(entries: Tasks)
     )
 
 
+@settings(deadline=None)
 @given(tasks)
 def test_the_circle_that_is_named_is_one_and_is_named_at_its_first_share(entries: Tasks) -> None:
     line = outcome(entries)
