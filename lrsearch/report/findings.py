@@ -79,6 +79,16 @@ class Finding:
     relative_error: float | None
 
     @property
+    def mean(self) -> float | None:
+        """Its mean end metric; None where a seed of it has not run its whole budget."""
+        return self.row.mean if self.row else None
+
+    @property
+    def std(self) -> float | None:
+        """The sample standard deviation of its end metric over seeds; None below two."""
+        return self.row.std if self.row else None
+
+    @property
     def ended(self) -> int:
         """How many of its trainings have ended."""
         return sum(trial.ended for trial in self.replicas)

@@ -84,7 +84,6 @@ class Lines:
 
 
 def _result(finding: Finding) -> str:
-    row = finding.row
-    if finding.mark.dead or row is None or row.mean is None:
+    if finding.mark.dead or finding.mean is None:
         return finding.words
-    return f"{spread_text(row.mean, row.std)} over {count_text(row.seeds, 'seed')}"
+    return f"{spread_text(finding.mean, finding.std)} over {count_text(finding.ended, 'seed')}"

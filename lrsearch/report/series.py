@@ -1,10 +1,17 @@
 """What the curves of a candidate say together: a mean and its spread by iteration, and where it ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import fmean, stdev
 
 from lrsearch.report.findings import Finding, diverged_at
-from lrsearch.trial import Curve
+from lrsearch.searches import SearchState
+from lrsearch.task.model import Task
+from lrsearch.trial import Finished
+
+EARLY = 0.04
+"""The share of a training whose evaluations do not set the range of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,7 @@ class Band:
 
 
 def band(finding: Finding) -> Band | None:
-    """Average the seeds of a candidate over the iterations that all have; None if one diverged or none began.
+    """Average a candidate's seeds over the iterations that all have; None if one diverged or none began.
 
     A seed that diverged is never averaged away: such a candidate is drawn seed by seed.
     """
@@ -31,6 +38,38 @@ def band(finding: Finding) -> Band | None:
     return Band(tuple(iterations), tuple(fmean(column) for column in columns), deviations)
 
 
-def single_curves(finding: Finding) -> list[tuple[Curve, bool]]:
-    """Give the curves of a candidate seed by seed, each with whether it ended by diverging."""
-    return [(trial.curve, diverged_at(trial) is not None) for trial in finding.replicas if trial.curve]
+def seed_values(finding: Finding) -> list[float]:
+    """Give the end metrics of the seeds that ran their whole budget."""
+    return [trial.outcome.value for trial in finding.replicas if isinstance(trial.outcome, Finished)]
+
+
+def shown_range(task: Task, found: Sequence[Finding]) -> tuple[float, float]:
+    """Give the range of metrics that curves are drawn in: that of the candidates which learned or still may.
+
+    The first evaluations are left out: the drop from the initial loss would flatten all the rest. A network
+    that a large rate kills may pass any height before its NaN.
+    """
+    settled = EARLY * task.budget.iterations
+    alive = [finding for finding in found if not finding.mark.dead]
+    bands = [band(finding) for finding in alive or found]
+    points = [
+        (iteration, value)
+        for of in bands
+        if of is not None
+        for iteration, mean, deviation in zip(of.iterations, of.means, of.deviations, strict=True)
+        for value in (mean - deviation, mean + deviation)
+        if isfinite(value)
+    ]
+    shown = [value for iteration, value in points if iteration >= settled] or [value for _, value in points]
+    return (min(shown), max(shown)) if shown else (0.0, 1.0)
+
+
+def best_that_may_be(task: Task, state: SearchState) -> float | None:
+    """Give how good the best candidate may truly be, by the bound on regret; None without one."""
+    verdict = state.verdict
+    row = verdict.chosen_row if verdict else None
+    if verdict is None or row is None or row.mean is None or not verdict.regret_at_most:
+        return None
+    # The bound is a fraction of the best one's mean: |chosen - best| = regret * |best|.
+    sign = 1 if (task.metric.mode == "min") == (row.mean > 0) else -1
+    return row.mean / (1 + sign * verdict.regret_at_most)

@@ -74,6 +74,5 @@ def _cell(finding: Finding, iterations: int) -> Text:
         case Mark.DID_NOT_LEARN | Mark.DIVERGED | Mark.FAILED | Mark.STOPPED | Mark.PENDING:
             text = finding.mark.glyph
         case mark:
-            mean = finding.row.mean if finding.row else None
-            text = mark.glyph + (metric_text(mean) if mean is not None else "")
+            text = mark.glyph + (metric_text(finding.mean) if finding.mean is not None else "")
     return Text(text, style=style_of(finding.mark))

@@ -97,8 +97,7 @@ def candidates_table(task: Task, state: SearchState, found: Iterable[Finding]) -
 
 def cells(finding: Finding) -> tuple[str, str, str, str, str]:
     """Give a candidate's value, mean, spread, seeds and paired difference as text; "" for what it has not."""
-    mean = finding.row.mean if finding.row else None
-    std = finding.row.std if finding.row else None
+    mean, std = finding.mean, finding.std
     places = places_of(mean) if mean is not None else None
     of_planned = f" of {finding.planned}" if finding.ended < finding.planned else ""
     worse = ""
