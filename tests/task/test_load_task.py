@@ -44,7 +44,7 @@ def test_the_example_becomes_a_task(tmp_path: Path) -> None:
     path = tmp_path / "fashion_mnist_fc.yaml"
     path.write_text(EXAMPLE)
     task = load_task(path)
-    assert (task.path, task.text, task.folder) == (path, EXAMPLE, tmp_path)
+    assert (task.path, task.text, task.folder) == (path.resolve(), EXAMPLE, tmp_path.resolve())
     assert (task.name, task.workload) == ("fashion_mnist_fc", "fashion_mnist.py:fully_connected")
     assert (task.arguments, task.budget, task.seeds) == ({"batch_size": 32}, Budget(5000, 250), 3)
     assert task.metric == Metric("train_loss", "min", examples=None, curve_examples=2000, window=1)
@@ -100,9 +100,7 @@ def test_an_empty_cprop_block_wraps() -> None:
 
 
 def test_cprop_numbers_and_options_are_dotted() -> None:
-    made = entry(
-        "{base: sgd, cprop: {eps: 1e-6, measure: logistic, c: {of: sgd2}}}".replace("{of: sgd2}", "3")
-    )
+    made = entry("{base: sgd, cprop: {eps: 1e-6, measure: logistic, c: 3}}")
     assert made.hyperparameters == {"cprop.eps": 1e-6, "cprop.c": 3.0}
     assert made.options == {"cprop.measure": "logistic"}
 
@@ -136,12 +134,8 @@ def test_limits_go_by_the_name_of_the_hyperparameter() -> None:
         "{base: sgd, lr: {start: 0.1}, final_lr: {start: 0.1}, cprop: {c: {start: 3}}}",
         "{limits: {lr: [0.01, 1], cprop.c: [1, 27]}}",
     )
-    limits = {name: searched.limits for (_, name), searched in _by_name(made)}
+    limits = {search.hyperparameter: searched.limits for search, searched in made.searches()}
     assert limits == {"lr": (0.01, 1.0), "final_lr": (1e-8, 1e3), "cprop.c": (1.0, 27.0)}
-
-
-def _by_name(made: Entry) -> list[tuple[tuple[str, str], Searched]]:
-    return [((search.entry, search.hyperparameter), searched) for search, searched in made.searches()]
 
 
 def test_a_share_may_be_scaled_and_be_of_a_share() -> None:

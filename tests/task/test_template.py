@@ -9,7 +9,7 @@ import torch
 
 from lrsearch.errors import UsageError
 from lrsearch.task import load_task, write_template
-from lrsearch.workload import Workload
+from lrsearch.workload import Workload, indexed
 
 
 def test_it_is_a_task_that_names_the_workload_beside_it(tmp_path: Path) -> None:
@@ -26,11 +26,11 @@ def test_its_workload_learns_and_has_the_metric_of_its_task(tmp_path: Path) -> N
     torch.manual_seed(0)
     workload = load(python_file).workload(**task.arguments)
     assert isinstance(workload, Workload)
-    before = workload.evaluate(None)
-    optimizer = torch.optim.Adam(workload.model.parameters(), lr=3e-3)
-    for iteration in range(100):
+    batches, before = indexed(workload.batches), workload.evaluate(None)
+    optimizer = torch.optim.Adam(workload.model.parameters(), lr=1e-2)
+    for iteration in range(50):
         optimizer.zero_grad()
-        workload.loss(workload.model, workload.batches.batch(0, iteration)).backward()
+        workload.loss(workload.model, batches.batch(0, iteration)).backward()
         optimizer.step()
     after = workload.evaluate(None)
     assert set(after) == {task.metric.name, "test_loss", "test_accuracy"}
