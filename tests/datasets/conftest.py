@@ -11,7 +11,7 @@ _BESIDE = Path(__file__).parents[3] / "shared" / "data"
 @pytest.fixture
 def real_data(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the real Fashion-MNIST, set as ``$LRSEARCH_DATA``; skips where there is none."""
-    folder = Path(os.environ.get("LRSEARCH_DATA", _BESIDE))
+    folder = Path(os.environ.get("LRSEARCH_DATA") or _BESIDE)
     if not (folder / "train-images-idx3-ubyte.gz").is_file():
         pytest.skip(f"no Fashion-MNIST in {folder}: set LRSEARCH_DATA to its folder")
     monkeypatch.setenv("LRSEARCH_DATA", str(folder))

@@ -49,7 +49,7 @@ def load(tasks: Path) -> Callable[[str], ModuleType]:
 @pytest.fixture
 def real_data(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the real Fashion-MNIST, set as ``$LRSEARCH_DATA``; skips where there is none."""
-    folder = Path(os.environ.get("LRSEARCH_DATA", _BESIDE))
+    folder = Path(os.environ.get("LRSEARCH_DATA") or _BESIDE)
     if not (folder / "train-images-idx3-ubyte.gz").is_file():
         pytest.skip(f"no Fashion-MNIST in {folder}: set LRSEARCH_DATA to its folder")
     monkeypatch.setenv("LRSEARCH_DATA", str(folder))
