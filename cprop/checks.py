@@ -1,7 +1,7 @@
 """What CProp refuses, each with the argument's name, its value and what it may be."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -28,7 +28,7 @@ def _check_number(name: str, value: object, interval: str, inside: Any) -> None:
         raise ValueError(f"{name} is {value!r}; give a number in {interval}")
 
 
-def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; give one of {', '.join(map(repr, choices))}")
 
@@ -41,7 +41,7 @@ def check_gradient(grad: Tensor) -> None:
 
 
 def check_state_dict(
-    state_dict: Any, wrapped: str, options: Iterable[str], moments: Iterable[str]
+    state_dict: Any, wrapped: str, options: Iterable[str], moments: Collection[str]
 ) -> None:
     """Refuse what is not the state of a CProp around an optimizer of class ``wrapped`` with these ``moments``."""
     if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= state_dict.keys():

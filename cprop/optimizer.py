@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
 import torch
@@ -10,20 +10,25 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from cprop.checks import check_beta, check_c, check_choice, check_eps, check_gradient, check_state_dict
-from cprop.measures import MEASURES, EpsPlacement
-from cprop.update import BlockUpdate, Element, Settings
+from cprop.compiled import CompiledUpdate, PlainSGD, has_triton, is_plain_sgd
+from cprop.measures import MEASURES, EpsPlacement, error_ratio
+from cprop.packing import Columns
+from cprop.state import COUNT, MEAN, cohorts, load_moments, second_name
+from cprop.update import BlockUpdate, Settings
 
 Implementation = Literal["auto", "blocks", "compile"]
 Closure = Callable[[], float]
 
-# What CProp keeps for a parameter, in the state dictionary of the optimizer that it wraps.
-_COUNT, _MEAN = "cprop_n", "cprop_mean"
+_SCALES_AT_ONCE = 1_048_576  # elements
 
 
 class CProp(Optimizer):
     """Scales the update of any optimizer by past gradient conformity (arXiv:1912.11493, Algorithm 1)."""
 
     optimizer: Optimizer
+    settings: Settings
+    implementation: Implementation
+    option_names: dict[str, str]
 
     def __init__(
         self,
@@ -36,17 +41,17 @@ class CProp(Optimizer):
         implementation: Implementation = "auto",
     ) -> None:
         if isinstance(optimizer, CProp):
-            raise TypeError(f"optimizer is {type(optimizer).__name__}, wrapped already; give the bare optimizer")
+            raise TypeError("optimizer is a CProp, so it is wrapped already; give the bare torch.optim.Optimizer")
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer is {optimizer!r}; give an instance of torch.optim.Optimizer")
         check_eps(eps)
         check_choice("eps_placement", eps_placement, get_args(EpsPlacement))
-        check_choice("measure", measure, MEASURES)
+        check_choice("measure", measure, tuple(MEASURES))
         check_choice("implementation", implementation, get_args(Implementation))
-        # An option of the wrapped optimizer with the same name keeps the plain name.
+        # Where the wrapped optimizer has an option of that name, the name stays its own.
         names = {name: f"cprop_{name}" if name in optimizer.defaults else name for name in ("beta", "c")}
         options = {names["beta"]: beta, names["c"]: c}
-        # Optimizer.__init__ would make groups and state of its own; __setstate__ adds only what every optimizer has.
+        # Not Optimizer.__init__, which would make groups and a state of its own; this adds what else an optimizer has.
         self.__setstate__(
             {
                 "optimizer": optimizer,
@@ -99,16 +104,105 @@ class CProp(Optimizer):
             What the wrapped optimizer returns.
 
         Raises:
-            TypeError: A gradient is sparse or complex; nothing was changed.
+            TypeError: A gradient is sparse or complex; without a closure nothing was changed.
         """
-        before = self._copies(every_parameter=closure is not None)
         if closure is None:
             self._check_gradients()
-            loss = self.optimizer.step()
-        else:
-            loss = self.optimizer.step(self._checked(closure))
-        self._scale_update(before)
+            if self._steps_itself():
+                self._step_sgd()
+                return None
+        with torch.no_grad():
+            before = self._copies(every_parameter=closure is not None)
+        loss: float | None
+        loss = self.optimizer.step() if closure is None else self.optimizer.step(self._checked(closure))
+        with torch.no_grad():
+            for group, parameters, n in self._counted():
+                c = self._options(group)[1]
+                self._updater(parameters[0])([self._columns(p, before) for p in parameters], n, c)
         return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """As of any optimizer: ``state`` (CProp's moments beside the wrapped optimizer's), ``param_groups``.
+
+        A third entry, ``cprop``, names the wrapped optimizer's class.
+        """
+        state_dict = super().state_dict()
+        state_dict["cprop"] = {"optimizer": type(self.optimizer).__name__}
+        return state_dict
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load what ``state_dict`` of a CProp around the same class of optimizer returned.
+
+        Raises:
+            ValueError: It is not that, was saved with a measure that keeps other moments, or has other groups.
+        """
+        for pre_hook in self._optimizer_load_state_dict_pre_hooks.values():
+            state_dict = pre_hook(self, state_dict.copy()) or state_dict
+        second = self.settings.second
+        names = {COUNT, MEAN, second_name(second)}
+        check_state_dict(state_dict, type(self.optimizer).__name__, self.option_names.values(), names)
+        saved = state_dict["state"]
+        # The wrapped optimizer would cast the moments to the parameter's dtype.
+        own = {key: {k: v for k, v in state.items() if k not in names} for key, state in saved.items()}
+        self.optimizer.load_state_dict({"state": own, "param_groups": state_dict["param_groups"]})
+        with torch.no_grad():
+            for group, saved_group in zip(self.param_groups, state_dict["param_groups"], strict=True):
+                moments = [saved.get(key, {}) for key in saved_group["params"]]
+                load_moments(self.state, group["params"], moments, second, self._count_device)
+        for post_hook in self._optimizer_load_state_dict_post_hooks.values():
+            post_hook(self)
+
+    @torch.no_grad()
+    def mean_scale(self) -> float:
+        """The mean, over all elements of all parameters, of the scale in the latest step (figure 2 of the paper).
+
+        Computed from the moments when asked for: it costs about as much as a step, and no memory between steps.
+
+        Returns:
+            A number in [0, 1].
+
+        Raises:
+            RuntimeError: No parameter has had a gradient yet.
+        """
+        total, elements = 0.0, 0
+        for scale in self._scales():
+            total += scale.sum(dtype=torch.float64).item()
+            elements += scale.numel()
+        return total / elements
+
+    @torch.no_grad()
+    def scale_histogram(self, bins: int) -> Tensor:
+        """How many elements had which scale in the latest step (figure 8 of the paper), computed when asked for.
+
+        Args:
+            bins: At least 1; bin ``i`` counts the scales from ``i / bins`` to ``(i + 1) / bins``.
+
+        Returns:
+            Counts, int64 on the CPU, shape ``(bins,)``.
+
+        Raises:
+            RuntimeError: No parameter has had a gradient yet.
+            ValueError: ``bins`` is below 1.
+        """
+        if bins < 1:
+            raise ValueError(f"bins is {bins!r}; give a whole number of at least 1")
+        counts = torch.zeros(bins, dtype=torch.int64)
+        for scale in self._scales():
+            counts += scale.histc(bins, min=0, max=1).to(counts)
+        return counts
+
+    def _scales(self) -> Iterator[Tensor]:
+        second = second_name(self.settings.second)
+        started = [(p, self._options(group)[1]) for group in self.param_groups for p in group["params"]]
+        started = [(p, c) for p, c in started if p in self.state and COUNT in self.state[p]]
+        if not started:
+            raise RuntimeError("no parameter has had a gradient yet, so there is no scale; call step() first")
+        for p, c in started:
+            state = self.state[p]
+            ratio = error_ratio(state[COUNT].item(), self.settings.eps)
+            moments = (state[name].as_strided((p.numel(),), (1,)) for name in (MEAN, second))
+            for mean, moment in zip(*(m.split(_SCALES_AT_ONCE) for m in moments), strict=True):
+                yield torch.ones_like(mean) if math.isinf(c) else self.settings.scale(mean, moment, ratio, c)
 
     def _checked(self, closure: Closure) -> Closure:
         def evaluate() -> float:
@@ -124,112 +218,56 @@ class CProp(Optimizer):
                 if p.grad is not None:
                     check_gradient(p.grad)
 
-    def state_dict(self) -> dict[str, Any]:
-        state_dict = super().state_dict()
-        state_dict["cprop"] = {"optimizer": type(self.optimizer).__name__}
-        return state_dict
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        for pre_hook in self._optimizer_load_state_dict_pre_hooks.values():
-            state_dict = pre_hook(self, dict(state_dict)) or state_dict
-        check_state_dict(state_dict, type(self.optimizer).__name__, self.option_names.values(), self._moments)
-        # The wrapped optimizer loads its own part; it would cast the moments to the parameter's dtype.
-        own = {key: {k: v for k, v in s.items() if k not in self._moments} for key, s in state_dict["state"].items()}
-        self.optimizer.load_state_dict({"state": own, "param_groups": state_dict["param_groups"]})
-        self._load_moments(state_dict)
-        for post_hook in self._optimizer_load_state_dict_post_hooks.values():
-            post_hook(self)
-
-    @torch.no_grad()
-    def _load_moments(self, state_dict: dict[str, Any]) -> None:
-        for group, saved_group in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            counts: dict[Any, Tensor] = {}
-            for p, key in zip(group["params"], saved_group["params"], strict=True):
-                saved = state_dict["state"].get(key, {})
-                if _COUNT not in saved:
-                    continue
-                count = saved[_COUNT].to(device="cpu", dtype=torch.float64, copy=True)
-                state = self._new_moments(p, counts.setdefault((count.item(), p.device, p.dtype), count))
-                for name in (_MEAN, self._second):
-                    state[name].copy_(saved[name])
-                self.state[p].update(state)
-
-    @torch.no_grad()
-    def _scale_update(self, before: dict[Tensor, Tensor]) -> None:
-        for group in self.param_groups:
-            beta, c = self._options(group)
-            for parameters in self._cohorts(group["params"]):
-                n = self.state[parameters[0]][_COUNT]
-                n.mul_(beta).add_(1)
-                self._update(n, [self._element(p, before.get(p, p)) for p in parameters], c)
-
-    def _update(self, n: Tensor, elements: list[Element], c: float) -> None:
-        BlockUpdate(self.settings)(elements, n, c)
-
-    def _element(self, parameter: Tensor, before: Tensor) -> Element:
-        state = self.state[parameter]
-        assert parameter.grad is not None
-        return Element(parameter.grad, state[_MEAN], state[self._second], before, parameter)
-
-    @property
-    def _second(self) -> str:
-        return f"cprop_{self.settings.definition.second}"
-
-    @torch.no_grad()
     def _copies(self, every_parameter: bool) -> dict[Tensor, Tensor]:
-        # A closure may give any parameter its first gradient.
+        # A closure may give any parameter its first gradient. Where c is infinite nothing is scaled.
         copies: dict[Tensor, Tensor] = {}
         for group in self.param_groups:
-            if math.isinf(self._options(group)[1]):
-                continue
-            moving = [
-                p
-                for p in group["params"]
-                if p.grad is not None or (every_parameter and p.requires_grad)
-            ]
-            if moving:
+            moving = [p for p in group["params"] if p.grad is not None or (every_parameter and p.requires_grad)]
+            if moving and not math.isinf(self._options(group)[1]):
                 new = [torch.empty_like(p) for p in moving]
                 torch._foreach_copy_(new, moving)
                 copies.update(zip(moving, new, strict=True))
         return copies
 
-    def _cohorts(self, parameters: Iterable[Tensor]) -> list[list[Tensor]]:
-        """Parameters with a gradient, by count.
+    def _counted(self) -> Iterator[tuple[dict[str, Any], list[Tensor], Tensor]]:
+        """Each cohort of parameters with a gradient, its group, and its count with this gradient."""
+        for group in self.param_groups:
+            beta = self._options(group)[0]
+            for parameters in cohorts(self.state, group["params"], self.settings.second, self._count_device):
+                n = self.state[parameters[0]][COUNT]
+                yield group, parameters, n.mul_(beta).add_(1)
 
-        Parameters that have had their gradients together share one count, a tensor; those without one this time stay
-        behind, so the others go on with a copy.
-        """
-        cohorts: dict[Any, list[Tensor]] = {}
-        behind = set()
-        for p in parameters:
-            count = self.state[p].get(_COUNT) if p in self.state else None
-            if p.grad is None:
-                behind.add(id(count))
-                continue
-            key = (p.device, p.dtype) if count is None else id(count)
-            cohorts.setdefault(key, []).append(p)
-        for key, members in cohorts.items():
-            if key in behind:
-                shared = self.state[members[0]][_COUNT].clone()
-                for p in members:
-                    self.state[p][_COUNT] = shared
-            elif isinstance(key, tuple):
-                self._start(members)
-        return list(cohorts.values())
+    def _columns(self, parameter: Tensor, before: dict[Tensor, Tensor]) -> Columns:
+        state = self.state[parameter]
+        assert parameter.grad is not None
+        columns = (parameter.grad, state[MEAN], state[second_name(self.settings.second)], parameter)
+        return (*columns, before[parameter]) if parameter in before else columns
 
-    def _start(self, parameters: list[Tensor]) -> None:
-        count = torch.zeros((), dtype=torch.float64)
-        for p in parameters:
-            self.state[p].update(self._new_moments(p, count))
+    def _compiles(self, parameter: Tensor) -> bool:
+        if self.implementation == "auto":
+            return parameter.is_cuda and has_triton()
+        return self.implementation == "compile"
 
-    def _new_moments(self, parameter: Tensor, count: Tensor) -> dict[str, Tensor]:
-        dtype = torch.promote_types(parameter.dtype, torch.float32)
-        mean, second = (torch.zeros_like(parameter, dtype=dtype) for _ in range(2))
-        return {_COUNT: count, _MEAN: mean, self._second: second}
+    def _updater(self, parameter: Tensor) -> BlockUpdate | CompiledUpdate:
+        return (CompiledUpdate if self._compiles(parameter) else BlockUpdate)(self.settings)
 
-    @property
-    def _moments(self) -> tuple[str, str, str]:
-        return _COUNT, _MEAN, self._second
+    def _count_device(self, parameter: Tensor) -> torch.device:
+        # A captured CUDA graph needs the count where its kernels can read it.
+        on_device = parameter.is_cuda and self._compiles(parameter)
+        return parameter.device if on_device else torch.device("cpu")
+
+    def _steps_itself(self) -> bool:
+        """Whether scaled SGD can be one pass instead of a copy, the wrapped optimizer's step and a pass."""
+        return is_plain_sgd(self.optimizer) and all(
+            math.isfinite(self._options(group)[1]) and all(map(self._compiles, group["params"]))
+            for group in self.param_groups
+        )
+
+    @torch.no_grad()
+    def _step_sgd(self) -> None:
+        for group, parameters, n in self._counted():
+            columns = [self._columns(p, {}) for p in parameters]
+            CompiledUpdate(self.settings)(columns, n, self._options(group)[1], PlainSGD.of(group))
 
     def _options(self, group: dict[str, Any]) -> tuple[float, float]:
         return group[self.option_names["beta"]], group[self.option_names["c"]]

@@ -5,42 +5,20 @@ The variance is kept centred. With ``a = 1 / n_t`` and ``d = g_t - mean_{t-1}``
     mean_t = mean_{t-1} + a * d
     variance_t = (1 - a) * (variance_{t-1} + a * d ** 2)
 
-is in exact arithmetic Algorithm 1's ``v / (1 - beta ** t) - (m / (1 - beta ** t)) ** 2``, without the cancellation that
-makes the difference of the two meaningless in float32.
+is in exact arithmetic Algorithm 1's ``v / (1 - beta ** t) - (m / (1 - beta ** t)) ** 2``, without the cancellation
+that makes the difference of the two meaningless in float32.
 """
 
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from cprop.measures import FLOOR, MEASURES, EpsPlacement, Measure
+from cprop.measures import FLOOR, MEASURES, EpsPlacement, Scalar, error_ratio
+from cprop.packing import Columns, flattened
 
 _FLOOR = torch.tensor(FLOOR)
-
-
-@dataclass(frozen=True)
-class Element:
-    """What one pass reads and writes for one parameter; all five of one shape.
-
-    Attributes:
-        grad: The gradient that the inner optimizer saw.
-        mean: Moving average of the gradients; written.
-        second: Moving variance or magnitude of the gradients; written.
-        before: The parameter before the inner optimizer's step.
-        after: The parameter after it; written.
-    """
-
-    grad: Tensor
-    mean: Tensor
-    second: Tensor
-    before: Tensor
-    after: Tensor
-
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        return self.grad, self.mean, self.second, self.before, self.after
 
 
 @dataclass(frozen=True)
@@ -52,41 +30,40 @@ class Settings:
     eps_placement: EpsPlacement
 
     @property
-    def definition(self) -> Measure:
-        return MEASURES[self.measure]
+    def second(self) -> str:
+        """The second moment that the measure needs."""
+        return MEASURES[self.measure].second
 
-    def scale(self, mean: Tensor, second: Tensor, n: float | Tensor, c: float | Tensor) -> Tensor:
-        """``min(c * measure, 1)`` (equation 9), shape of ``mean``; all ones where ``c`` is infinite."""
-        if not isinstance(c, Tensor) and math.isinf(c):
-            return torch.ones_like(mean)
-        scale = self.definition.scale(mean, second, n, self.eps, self.eps_placement)
-        if not isinstance(c, Tensor) and c == 1:
-            return scale
-        return scale.mul_(c).clamp_(max=1)
+    def scale(self, mean: Tensor, second: Tensor, ratio: Scalar, c: Scalar) -> Tensor:
+        """``min(c * measure, 1)`` (equation 9), a new tensor of ``mean``'s shape; ``c`` is finite."""
+        scale = MEASURES[self.measure].scale(mean, second, ratio, self.eps, self.eps_placement)
+        return scale if isinstance(c, float) and c == 1 else scale.mul_(c).clamp_(max=1)
 
 
 class BlockUpdate:
     """Plain tensor operations over blocks that stay in the processor's cache; ready at once, on every device."""
 
+    # Elements. A block's seven arrays fit the cache that a core has to itself or shares with few; on a parameter below
+    # pack_below the calls take longer than their work.
     block = 131_072
     pack_below = 16_384
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def __call__(self, elements: list[Element], n: Tensor, c: float) -> None:
-        """Update ``elements`` in place, whose moments are worth ``n`` gradients, this one included."""
+    def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float) -> None:
+        """Update moments and parameters in place; the moments are then worth ``n`` gradients."""
         count = n.item()
-        for flat in flattened(elements, self.pack_below, self.block):
-            for grad, mean, second, before, after in zip(*(t.split(self.block) for t in flat), strict=True):
-                self._update(grad, mean, second, before, after, count, c)
+        ratio = error_ratio(count, self.settings.eps)
+        for columns in flattened(parameters, self.pack_below, self.block):
+            for start in range(0, columns[0].numel(), self.block):
+                block = tuple(t[start : start + self.block] for t in columns)
+                self._update(block, 1 / count, ratio, c)
 
-    def _update(
-        self, grad: Tensor, mean: Tensor, second: Tensor, before: Tensor, after: Tensor, n: float, c: float
-    ) -> None:
-        a = 1 / n
+    def _update(self, columns: Columns, a: float, ratio: float, c: float) -> None:
+        grad, mean, second, parameter, *before = columns
         grad = grad.to(mean.dtype)
-        if self.settings.definition.second == "magnitude":
+        if self.settings.second == "magnitude":
             mean.lerp_(grad, a)
             second.lerp_(grad.abs(), a)
         else:
@@ -94,52 +71,10 @@ class BlockUpdate:
             mean.add_(deviation, alpha=a)
             second.addcmul_(deviation, deviation, value=a)
             torch.add(_FLOOR, second, alpha=1 - a, out=second)
-        if math.isinf(c):
+        if not before:
             return
-        scale = self.settings.scale(mean, second, n, c)
-        if after.dtype == scale.dtype:
-            torch.lerp(before, after, scale, out=after)
+        scale = self.settings.scale(mean, second, ratio, c)
+        if parameter.dtype == scale.dtype:
+            torch.lerp(before[0], parameter, scale, out=parameter)
         else:
-            after.copy_(torch.lerp(before.to(scale.dtype), after.to(scale.dtype), scale))
-
-
-def flattened(
-    elements: list[Element], pack_below: int, chunk: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-    """The elements as 1-dimensional tensors: large ones in place, small ones (and oddly laid out ones) packed together.
-
-    A packed tuple is a copy, written back when the next one is asked for.
-    """
-    small: list[Element] = []
-    for element in elements:
-        if element.after.numel() >= pack_below and _same_dense_layout(element):
-            size = (element.after.numel(),)
-            yield tuple(t.as_strided(size, (1,)) for t in element.tensors())  # type: ignore[misc]
-        else:
-            small.append(element)
-    while small:
-        total, taken = 0, 0
-        while taken < len(small) and (taken == 0 or total + small[taken].after.numel() <= chunk):
-            total += small[taken].after.numel()
-            taken += 1
-        yield from _packed(small[:taken], total)
-        small = small[taken:]
-
-
-def _same_dense_layout(element: Element) -> bool:
-    # Moments are allocated without holes, so a parameter with their strides has none either.
-    stride = element.mean.stride()
-    return all(t.stride() == stride for t in (element.grad, element.second, element.before, element.after))
-
-
-def _packed(elements: list[Element], total: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-    rows = elements[0].mean.new_empty(5, total).unbind()
-    sizes = [e.after.numel() for e in elements]
-    pieces = [
-        [piece.view(e.after.shape) for piece, e in zip(row.split(sizes), elements, strict=True)] for row in rows
-    ]
-    columns = list(zip(*(e.tensors() for e in elements), strict=True))
-    torch._foreach_copy_([p for row in pieces for p in row], [t for column in columns for t in column])
-    yield rows
-    written = (1, 2, 4)
-    torch._foreach_copy_([t for i in written for t in columns[i]], [p for i in written for p in pieces[i]])
+            parameter.copy_(torch.lerp(before[0].to(scale.dtype), parameter.to(scale.dtype), scale))

@@ -1,0 +1,116 @@
+"""The same update as one loop over the elements, written by ``torch.compile``: C++ on CPU, Triton on CUDA."""
+
+import functools
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Optimizer
+
+from cprop.measures import FLOOR, error_ratio
+from cprop.packing import Columns, flattened
+from cprop.update import Settings
+
+
+@dataclass(frozen=True)
+class PlainSGD:
+    """The update of SGD without momentum, ``-lr * (grad + weight_decay * parameter)``.
+
+    Attributes:
+        grad: What the gradient is multiplied with, ``-lr``, or ``lr`` where it maximises.
+        parameter: What the parameter is multiplied with, ``-lr * weight_decay``.
+    """
+
+    grad: float
+    parameter: float
+
+    @classmethod
+    def of(cls, group: dict[str, Any]) -> Self:
+        """Of a group of an optimizer that `is_plain_sgd`."""
+        lr = group["lr"]
+        return cls(grad=lr if group["maximize"] else -lr, parameter=-lr * group["weight_decay"])
+
+
+def is_plain_sgd(optimizer: Optimizer) -> bool:
+    """Whether the optimizer's step is `PlainSGD` and nobody would miss the call of it."""
+    watched = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    if type(optimizer) is not SGD or watched or "step" in vars(optimizer):
+        return False
+    return all(
+        group["momentum"] == 0 and not group["differentiable"] and not isinstance(group["lr"], Tensor)
+        for group in optimizer.param_groups
+    )
+
+
+@functools.cache
+def has_triton() -> bool:
+    """Whether ``torch.compile`` can write kernels for CUDA here."""
+    return importlib.util.find_spec("triton") is not None
+
+
+class CompiledUpdate:
+    """Calls the compiled update; compiling takes some seconds, once a process and variant."""
+
+    # Elements. On fewer than pack_below a call takes longer than copying them.
+    pack_below = 65_536
+    pack_below_cuda = 262_144
+    chunk = 1_048_576
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None) -> None:
+        """Update moments and parameters in place; the moments are then worth ``n`` gradients.
+
+        With ``sgd`` the parameters come without a copy from before their update, which is then made here as well.
+        """
+        numbers = [c] if sgd is None else [c, sgd.grad, sgd.parameter]
+        if n.is_cuda:
+            # The count stays where a captured graph counts on; a number becomes an argument of the kernel.
+            scalars = [n, *map(torch.tensor, numbers)]
+        else:
+            count = n.item()
+            numbers = [1 / count, error_ratio(count, self.settings.eps), *numbers]
+            scalars = list(torch.tensor(numbers, dtype=parameters[0][1].dtype).unbind())
+        update = _compiled(self.settings, n.is_cuda)
+        for columns in flattened(parameters, self.pack_below_cuda if n.is_cuda else self.pack_below, self.chunk):
+            update(columns, scalars)
+
+
+@functools.cache
+def _compiled(settings: Settings, from_count: bool) -> Callable[[Columns, list[Tensor]], None]:
+    def update(columns: Columns, scalars: list[Tensor]) -> None:
+        if from_count:
+            n, *numbers = scalars
+            dtype = columns[1].dtype
+            a, ratio = (1 / n).to(dtype), error_ratio(n, settings.eps).to(dtype)
+        else:
+            a, ratio, *numbers = scalars
+        _update(settings, columns, a, ratio, *numbers)
+
+    return torch.compile(update, dynamic=True)
+
+
+def _update(
+    settings: Settings, columns: Columns, a: Tensor, ratio: Tensor, c: Tensor, *sgd: Tensor
+) -> None:
+    grad, mean, second, parameter, *before = columns
+    grad = grad.to(mean.dtype)
+    if settings.second == "magnitude":
+        mean.lerp_(grad, a)
+        second.lerp_(grad.abs(), a)
+    else:
+        deviation = grad - mean
+        mean.add_(a * deviation)
+        second.copy_((1 - a) * (second + a * deviation * deviation) + FLOOR)
+    if not before and not sgd:
+        return
+    scale = settings.scale(mean, second, ratio, c)
+    after = parameter.to(mean.dtype)
+    if sgd:
+        parameter.copy_(after + scale * (sgd[0] * grad + sgd[1] * after))
+    else:
+        parameter.copy_(torch.lerp(before[0].to(mean.dtype), after, scale))
