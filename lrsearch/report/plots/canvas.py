@@ -1,5 +1,6 @@
 """What both pictures are made with: an empty figure in the palette's colours, its scale, PNG and SVG."""
 
+import re
 from io import BytesIO, StringIO
 from math import log10
 from typing import Any
@@ -30,7 +31,7 @@ def new_figure(title: str) -> tuple[Figure, Axes]:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(LIGHT.soft_ink)
-    axes.tick_params(colors=LIGHT.soft_ink, labelcolor=LIGHT.ink)
+    axes.tick_params(which="both", colors=LIGHT.soft_ink, labelcolor=LIGHT.ink)
     axes.xaxis.label.set_color(LIGHT.ink)
     axes.yaxis.label.set_color(LIGHT.ink)
     axes.grid(axis="y", color=LIGHT.faint, linewidth=0.8)
@@ -46,7 +47,7 @@ def scale_y(
         axes.set_yscale("log")
         decades = log10(high / low)
         axes.set_ylim(low / 10 ** (below * decades), high * 10 ** (above * decades))
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if decades < 2 else (1,)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7) if decades < 1.2 else (1, 3)))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: value_text(float(f"{value:.6g}"))))
         return
@@ -72,8 +73,14 @@ def to_svg(figure: Figure, name: str, candidates: int) -> str:
     """
     buffer = StringIO()
     with matplotlib.rc_context({**_FONT, "svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            buffer,
+            format="svg",
+            transparent=True,
+            metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
+        )
     text = buffer.getvalue()
     for light in dark_of(candidates):
         text = text.replace(light, f"var(--{light[1:]})")
-    return text[text.index("<svg") :]
+    # Within HTML an svg element needs no namespaces, and the page is to hold no address at all.
+    return re.sub(r' xmlns(:\w+)?="[^"]*"', "", text[text.index("<svg") :])

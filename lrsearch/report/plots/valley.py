@@ -17,6 +17,8 @@ from lrsearch.searches import SearchState
 from lrsearch.task.model import Task
 from lrsearch.verdict import CONFIDENCE
 
+RING_WIDTH = 2.0
+
 
 def valley_figure(task: Task, state: SearchState) -> Figure:
     """Draw each candidate's end metric over the ladder: its seeds, their mean and one standard deviation.
@@ -78,7 +80,7 @@ def _draw_candidate(axes: Axes, place: float, finding: Finding, colour: str) -> 
         zorder=4,
     )
     if finding.mark in BEST:
-        _ring(axes, place, finding.mean, "o", 17, LIGHT.ink, 2.0)
+        _ring(axes, place, finding.mean, "o", 17, LIGHT.ink, RING_WIDTH)
     elif finding.mark is Mark.TIE:
         _ring(axes, place, finding.mean, "s", 15, LIGHT.soft_ink, 1.4)
 
@@ -150,27 +152,30 @@ def _label_ladder(axes: Axes, state: SearchState, found: Sequence[Finding]) -> N
 
 
 def _add_legend(axes: Axes, marks: set[Mark]) -> None:
-    def handle(marker: str, label: str, size: float, width: float = 0.0, filled: bool = False) -> Line2D:
-        face = LIGHT.soft_ink if filled else "none"
+    def handle(label: str, marker: str, size: float, width: float, filled: bool = False) -> Line2D:
+        edge = LIGHT.ink if width == RING_WIDTH else LIGHT.soft_ink
         return Line2D(
             [],
             [],
             linestyle="",
+            label=label,
             marker=marker,
             markersize=size,
-            markerfacecolor=face,
-            markeredgecolor=LIGHT.soft_ink,
             markeredgewidth=width,
-            label=label,
+            markeredgecolor=edge,
+            markerfacecolor=edge if filled else "none",
         )
 
-    handles = [handle("o", "mean ± std over seeds", 7, filled=True), handle("o", "one seed", 4, filled=True)]
+    handles = [
+        handle("mean ± std over seeds", "o", 7, 0, filled=True),
+        handle("one seed", "o", 4, 0, filled=True),
+    ]
     if marks & set(BEST):
-        handles.append(handle("o", "chosen" if Mark.CHOSEN in marks else "best so far", 11, 1.8))
+        handles.append(handle("chosen" if Mark.CHOSEN in marks else "best so far", "o", 11, RING_WIDTH))
     if Mark.TIE in marks:
-        handles.append(handle("s", "may be as good", 10, 1.4))
+        handles.append(handle("may be as good", "s", 10, 1.4))
     if any(mark.dead for mark in marks):
-        handles.append(handle("x", "did not learn", 7, 2.2))
+        handles.append(handle("did not learn", "x", 7, 2.2))
     axes.legend(
         handles=handles,
         loc="lower left",

@@ -1,0 +1,220 @@
+"""The report: one HTML page that needs nothing beside itself, and its pictures as PNG beside it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from lrsearch.report.export import to_yaml, write_atomically
+from lrsearch.report.findings import Finding, findings
+from lrsearch.report.numbers import percent_text, spread_text, value_text
+from lrsearch.report.palette import DARK, LIGHT, dark_of
+from lrsearch.report.plots import curves_figure, to_png, to_svg, valley_figure
+from lrsearch.report.sentences import sentence
+from lrsearch.report.tables import cells, footnote, spent_text
+from lrsearch.searches import SearchState, nothing_to_wait_for
+from lrsearch.task.model import Task
+from lrsearch.trial import SearchId
+
+
+def write_report(
+    folder: Path, task: Task, states: Iterable[SearchState], content: Mapping[str, Any]
+) -> list[Path]:
+    """Write ``report.html`` and two pictures a search, ``ENTRY-HYPERPARAMETER-curves.png`` and ``-ladder.png``.
+
+    Args:
+        folder: where to; made if need be.
+        task: the task.
+        states: where its searches stand; they need not have ended.
+        content: what chosen.yaml holds, as :func:`lrsearch.report.export.chosen` gives it.
+
+    Returns:
+        The files written, the page first.
+    """
+    by_search = {state.search: state for state in states}
+    written = []
+    sections = []
+    candidates = set()
+    for state in by_search.values():
+        pictures = []
+        found = findings(task, state)
+        count = sum(bool(finding.replicas) for finding in found)
+        if any(trial.curve for trial in state.trials):
+            candidates.add(count)
+            for kind, draw in (("curves", curves_figure), ("ladder", valley_figure)):
+                figure = draw(task, state)
+                name = f"{_slug(state.search)}-{kind}"
+                write_atomically(folder / f"{name}.png", to_png(figure))
+                written.append(folder / f"{name}.png")
+                pictures.append(_figure(to_svg(figure, name, count), *_caption(task, state, found, kind)))
+        sections.append(_section(task, state, by_search, found, pictures))
+    page = _page(task, by_search, content, sections, candidates)
+    write_atomically(folder / "report.html", page.encode())
+    return [folder / "report.html", *written]
+
+
+def _page(
+    task: Task,
+    states: Mapping[SearchId, SearchState],
+    content: Mapping[str, Any],
+    sections: Iterable[str],
+    candidates: Iterable[int],
+) -> str:
+    colours = {light: dark for count in candidates for light, dark in dark_of(count).items()}
+    named = (("ink", "ink"), ("soft", "soft_ink"), ("faint", "faint"), ("paper", "paper"))
+    made_with = ", ".join(f"{name} {version}" for name, version in content["made_with"].items())
+    template = Template((files("lrsearch.report") / "page.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        title=escape(task.name),
+        subtitle=escape(
+            f"{task.workload}, {task.budget.iterations:,} iterations, {task.seeds} seeds, "
+            f"chosen by {task.metric.name}"
+        ),
+        light_colours="".join(f"--{n}: {getattr(LIGHT, field)}; " for n, field in named)
+        + "".join(f"--{light[1:]}: {light}; " for light in colours),
+        dark_colours="".join(f"--{n}: {getattr(DARK, field)}; " for n, field in named)
+        + "".join(f"--{light[1:]}: {dark}; " for light, dark in colours.items()),
+        verdicts="\n".join(_verdict(task, state, states) for state in states.values()),
+        values=_values(task, states, content),
+        yaml=escape(to_yaml(content)),
+        searches="\n".join(sections),
+        footnote=escape(footnote(task)),
+        made_with=escape(
+            f"lrsearch {content['lrsearch']}, {made_with}. Fingerprint {content['fingerprint']}."
+        ),
+    )
+
+
+def _verdict(task: Task, state: SearchState, states: Mapping[SearchId, SearchState]) -> str:
+    words, kind = _badge(state, states)
+    said = escape(sentence(task, state, states))
+    name = escape(str(state.search))
+    linked = said.replace(name, f'<a href="#{_slug(state.search)}">{name}</a>', 1)
+    return f'<li class="{kind}"><span class="badge">{words}</span>{linked}</li>'
+
+
+def _badge(state: SearchState, states: Mapping[SearchId, SearchState]) -> tuple[str, str]:
+    """How a search stands in a word or two, and the class of its colour."""
+    if state.failures:
+        return "failed", "bad"
+    if state.verdict is None:
+        return ("not searched", "bad") if nothing_to_wait_for(state, states) else ("not ended", "unresolved")
+    words = {"bracketed": "bracketed", "at_limit": "at a limit", "none_learned": "nothing learned"}[
+        state.verdict.name
+    ]
+    if state.verdict.chosen is None:
+        return words, "bad"
+    return (
+        (f"{words}, resolved", "resolved")
+        if state.verdict.resolved
+        else (f"{words}, unresolved", "unresolved")
+    )
+
+
+def _values(task: Task, states: Mapping[SearchId, SearchState], content: Mapping[str, Any]) -> str:
+    rows = []
+    for name, chosen in content["chosen"].items():
+        searched = [state for search, state in states.items() if search.entry == name and state.verdict]
+        means, losses = [], []
+        for state in searched:
+            row = state.verdict.chosen_row if state.verdict else None
+            if state.verdict and row and row.mean is not None:
+                bound = state.verdict.regret_at_most
+                means.append(spread_text(row.mean, row.std))
+                losses.append("unknown" if bound is None else percent_text(bound))
+        cells_of_row = (
+            f"<td><code>{escape(chosen['optimizer'])}</code></td>"
+            f"<td><code>{escape(_arguments(chosen['hyperparameters']))}</code></td>"
+            f'<td class="number">{"<br>".join(means)}</td><td class="number">{"<br>".join(losses)}</td>'
+        )
+        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells_of_row}</tr>')
+    heads = ("entry", "optimizer", "hyperparameters", task.metric.name, "loses at most")
+    return _table("Chosen values", heads, rows, numbers=(3, 4))
+
+
+def _arguments(hyperparameters: Mapping[str, Any]) -> str:
+    """Write hyperparameters as the arguments of a call; one that is not known as a question mark."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, Mapping):
+            return f"({_arguments(value)})"
+        return "?" if value is None else value_text(value) if isinstance(value, float) else str(value)
+
+    return ", ".join(f"{name} {text(value)}" for name, value in hyperparameters.items())
+
+
+def _section(
+    task: Task,
+    state: SearchState,
+    states: Mapping[SearchId, SearchState],
+    found: Iterable[Finding],
+    pictures: Iterable[str],
+) -> str:
+    slug = _slug(state.search)
+    rows = [_candidate(finding) for finding in found]
+    heads = ("", state.search.hyperparameter, task.metric.name, "± std", "seeds", "worse by", "verdict")
+    evidence = _table(f"Candidates of {state.search}", heads, rows, numbers=(1, 2, 3, 4, 5)) if rows else ""
+    return "\n".join(
+        (
+            f'<section aria-labelledby="{slug}">',
+            f'<h2 id="{slug}">{escape(str(state.search))}</h2>',
+            f"<p>{escape(sentence(task, state, states))}</p>",
+            *pictures,
+            evidence,
+            f'<p class="soft">{escape(spent_text(task, state))}</p>',
+            "</section>",
+        )
+    )
+
+
+def _candidate(finding: Finding) -> str:
+    value, *numbers = cells(finding)
+    columns = "".join(f'<td class="number">{escape(text)}</td>' for text in numbers)
+    return (
+        f'<tr class="{finding.mark.name.lower()}"><td aria-hidden="true">{finding.mark.glyph}</td>'
+        f'<th scope="row" class="number">{value}</th>{columns}<td>{escape(finding.words)}</td></tr>'
+    )
+
+
+def _table(caption: str, heads: Iterable[str], rows: Iterable[str], numbers: Iterable[int]) -> str:
+    right = set(numbers)
+    head = "".join(
+        f'<th scope="col"{" class=number" if i in right else ""}>{escape(text)}</th>' if text else "<td></td>"
+        for i, text in enumerate(heads)
+    )
+    body = "\n".join(rows)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _caption(task: Task, state: SearchState, found: Iterable[Finding], kind: str) -> tuple[str, str]:
+    """What a picture shows in words for those who do not see it, and its caption."""
+    name, metric = state.search.hyperparameter, task.metric.name
+    ends = "; ".join(
+        f"{value_text(f.value)}: {spread_text(f.mean, f.std) + ', ' if f.mean is not None else ''}{f.words}"
+        for f in found
+    )
+    if kind == "curves":
+        alternative = f"Curves of {metric} by iteration for each {name}. At the end, {ends}."
+        return (
+            alternative,
+            "Mean over seeds; the band is one standard deviation. Dashed: seeds of a candidate that diverged.",
+        )
+    alternative = f"{metric} at iteration {task.budget.iterations} over the ladder of {name}. {ends}."
+    return alternative, "The valley: where each candidate ended. What did not learn stands at the edge."
+
+
+def _figure(svg: str, alternative: str, caption: str) -> str:
+    return (
+        f'<figure><div class="scroll" tabindex="0" role="img" aria-label="{escape(alternative)}">{svg}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _slug(search: SearchId) -> str:
+    return re.sub(r"[^\w.-]", "_", f"{search.entry}-{search.hyperparameter}")
