@@ -23,7 +23,7 @@ _HOMES = {
     "load_chosen": "lrsearch.training.chosen",
     "load_task": "lrsearch.task",
 }
-__all__ = ["Batches", "Mean", "Workload", "datasets", "load_chosen", "load_task"]  # noqa: F822 - loaded lazily
+__all__ = ["Batches", "Mean", "Workload", "datasets", "load_chosen", "load_task"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,7 @@
-"""The command line: parse, wire, print; nothing else. What is slow to import is imported by the command that needs it."""
+"""The command line: parse, wire, print; nothing else.
+
+What is slow to import is imported by the command that needs it.
+"""
 
 import json
 import os
@@ -37,19 +40,28 @@ TaskFile = Annotated[Path, typer.Argument(metavar="TASK.yaml", help="The task fi
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="The study's name: the task's.")]
 MaybeStudy = Annotated[str | None, typer.Argument(metavar="[STUDY]", help="The study's name: the task's.")]
 Root = Annotated[
-    Path, typer.Option("--studies", metavar="DIR", envvar="LRSEARCH_STUDIES", help="The folder of all studies.")
+    Path,
+    typer.Option("--studies", metavar="DIR", envvar="LRSEARCH_STUDIES", help="The folder of all studies."),
 ]
 Storage = Annotated[
     str | None,
-    typer.Option(metavar="URL", envvar="LRSEARCH_STORAGE", help="An Optuna storage URL; else SQLite in the study's folder."),
+    typer.Option(
+        metavar="URL",
+        envvar="LRSEARCH_STORAGE",
+        help="An Optuna storage URL; else SQLite in the study's folder.",
+    ),
 ]
-Engine = Annotated[EngineChoice, typer.Option(help="Train with Ray Tune, or one after the other in this process.")]
+Engine = Annotated[
+    EngineChoice, typer.Option(help="Train with Ray Tune, or one after the other in this process.")
+]
 Address = Annotated[str | None, typer.Option(help="Of a running Ray cluster; without it Ray starts here.")]
 Only = Annotated[
     list[str] | None,
     typer.Option(metavar="ENTRY", help="Search only this entry, and those it shares from; may be repeated."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the chosen values and the cost as JSON on standard output.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the chosen values and the cost as JSON on standard output.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 where a verdict is not resolved.")]
 DEFAULT_ROOT = Path("studies")
 
@@ -68,7 +80,9 @@ def options(
 @app.command()
 def run(
     task_file: TaskFile,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be trained and what it costs; train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be trained and what it costs; train nothing.")
+    ] = False,
     only: Only = None,
     engine: Engine = EngineChoice.RAY,
     address: Address = None,
@@ -148,7 +162,9 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
 @app.command()
 def export(
     study: StudyName,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write there; else print.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write there; else print.")
+    ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Also from a study that has not ended.")] = False,
     storage: Storage = None,
     root: Root = DEFAULT_ROOT,
@@ -190,7 +206,9 @@ def schema() -> None:
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(help="The task's name; the files are NAME.yaml and NAME.py.")] = "my_task",
+    name: Annotated[
+        str, typer.Argument(help="The task's name; the files are NAME.yaml and NAME.py.")
+    ] = "my_task",
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where to write them.")] = Path(),
 ) -> None:
     """Write a first task file and workload, which run as they are."""
@@ -203,7 +221,9 @@ def init(
 
 @app.command()
 def data(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets to fetch.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets to fetch.")
+    ] = None,
 ) -> None:
     """List the data sets that are known, where they are and whether their files are right; fetch those named."""
     from lrsearch import datasets
@@ -282,7 +302,9 @@ def _run(
 def _entries(task: Any, only: list[str] | None) -> frozenset[str] | None:
     unknown = [name for name in only or () if name not in task.entries]
     if unknown:
-        raise UsageError(f"--only {unknown[0]}: {task.name} has no such entry; it has {', '.join(task.entries)}")
+        raise UsageError(
+            f"--only {unknown[0]}: {task.name} has no such entry; it has {', '.join(task.entries)}"
+        )
     return frozenset(only) if only else None
 
 

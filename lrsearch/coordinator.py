@@ -59,7 +59,11 @@ class Coordinator:
     """
 
     def __init__(
-        self, task: Task, store: Store, only: frozenset[str] | None = None, observer: Observer = lambda event: None
+        self,
+        task: Task,
+        store: Store,
+        only: frozenset[str] | None = None,
+        observer: Observer = lambda event: None,
     ) -> None:
         self._task = task
         self._store = store
@@ -147,7 +151,7 @@ class Coordinator:
                 continue
             for rung, seed in state.decision.replicas:
                 value = {state.search.hyperparameter: state.searched.ladder.value(rung)}
-                yield TrialSpec(state.search, rung, seed, state.others | value)
+                yield TrialSpec(state.search, rung, seed, {**state.others, **value})
 
     def _interrupted(self, spec: TrialSpec) -> Trial | None:
         """The trial that an earlier run, or a worker that died, left unfinished for the same training."""
@@ -169,4 +173,3 @@ class Coordinator:
         trials = [*self._ended[search].values(), *running]
         self._states[search] = state_of(self._task, search, trials, chosen_values(self._states.values()))
         return self._states[search]
-

@@ -47,7 +47,6 @@ class Cost:
         """The wall time if the workers had done nothing but train."""
         return self.training_seconds / max(1, self.workers)
 
-
     def as_dict(self) -> dict[str, float]:
         """Give it as JSON has it."""
         return {
@@ -165,12 +164,16 @@ def make_engine(engine: EngineName, place: Place, address: str | None = None) ->
 def write_results(
     task: Task, place: Place, states: tuple[SearchState, ...], content: Mapping[str, Any]
 ) -> tuple[Path, ...]:
-    """Write the pictures and the page, then the chosen values last: with them the study is complete."""
+    """Write the pictures and the page, then the chosen values, last: with them the study is complete.
+
+    Returns:
+        The page and the chosen values.
+    """
     from lrsearch.report.page import write_report  # imports matplotlib
 
-    files = write_report(place.folder, task, states, content)
+    page, *_ = write_report(place.folder, task, states, content)
     write_yaml(place.chosen, content)
-    return (*files, place.chosen)
+    return (page, place.chosen)
 
 
 def content_of(study: Study, partial: bool) -> dict[str, Any]:
@@ -179,7 +182,9 @@ def content_of(study: Study, partial: bool) -> dict[str, Any]:
     Raises:
         UnfinishedError: it has not ended and ``partial`` is False.
     """
-    return chosen(study.task, study.states.values(), made_with(study.task), study.fingerprint, partial=partial)
+    return chosen(
+        study.task, study.states.values(), made_with(study.task), study.fingerprint, partial=partial
+    )
 
 
 def made_with(task: Task) -> dict[str, str]:

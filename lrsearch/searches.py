@@ -41,7 +41,7 @@ class SearchState:
         return tuple(trial for trial in self.trials if isinstance(trial.outcome, Failed))
 
 
-class Pending(Exception):
+class PendingError(Exception):
     """A value is asked for that waits for a search; ``args[0]`` is the search."""
 
     @property
@@ -115,13 +115,13 @@ def value_of(task: Task, name: SearchId, chosen: Mapping[SearchId, float]) -> fl
     """Give a hyperparameter's value: fixed, chosen by its search, or shared from another entry.
 
     Raises:
-        Pending: it waits for a search.
+        PendingError: it waits for a search.
     """
     hyperparameter = task.entries[name.entry].hyperparameters[name.hyperparameter]
     match hyperparameter:
         case Searched():
             if name not in chosen:
-                raise Pending(name)
+                raise PendingError(name)
             return chosen[name]
         case Shared(of=of, times=times):
             # In decimals, so that 0.3 shared an eighth is 0.0375 and the same on every machine.
@@ -134,7 +134,7 @@ def hyperparameters_of(task: Task, entry: str, chosen: Mapping[SearchId, float])
     """Give all numbers of an entry, ready for its constructor.
 
     Raises:
-        Pending: one of them waits for a search.
+        PendingError: one of them waits for a search.
     """
     names = task.entries[entry].hyperparameters
     return {name: value_of(task, SearchId(entry, name), chosen) for name in names}
@@ -175,7 +175,7 @@ def needed_by(task: Task, entries: Collection[str]) -> list[SearchId]:
         for name in task.entries[entry].hyperparameters:
             try:
                 value_of(task, SearchId(entry, name), {})
-            except Pending as pending:
+            except PendingError as pending:
                 needed.add(pending.search)
     for search in reversed(in_order(task)):
         if search in needed:
@@ -199,10 +199,12 @@ def _others(
         else:
             try:
                 values[name] = value_of(task, SearchId(search.entry, name), chosen)
-            except Pending as pending:
+            except PendingError as pending:
                 waiting_for.append(pending.search)
     return (None, tuple(waiting_for)) if waiting_for else (values, ())
 
 
 def _without(trial: Trial, search: SearchId) -> dict[str, float]:
-    return {name: value for name, value in trial.spec.hyperparameters.items() if name != search.hyperparameter}
+    return {
+        name: value for name, value in trial.spec.hyperparameters.items() if name != search.hyperparameter
+    }

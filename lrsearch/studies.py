@@ -83,7 +83,8 @@ class Study:
     def finished(self) -> bool:
         """Whether every search has ended."""
         return all(
-            state.verdict is not None or nothing_to_wait_for(state, self.states) for state in self.states.values()
+            state.verdict is not None or nothing_to_wait_for(state, self.states)
+            for state in self.states.values()
         )
 
 
@@ -95,7 +96,11 @@ def read(place: Place) -> Study:
     """
     if not place.exists():
         there = names(place.root)
-        known = f"there are {', '.join(there)}" if there else "there is none yet: lrsearch run TASK.yaml makes one"
+        known = (
+            f"there are {', '.join(there)}"
+            if there
+            else "there is none yet: lrsearch run TASK.yaml makes one"
+        )
         raise StudyNotFoundError(f"there is no study {place.name} in {place.root}; {known}")
     from lrsearch.store.optuna import read_study  # imports Optuna, which takes a second
 

@@ -94,7 +94,12 @@ def verdict_name(ending: Ending) -> str:
 
 
 def judge(
-    search: SearchId, searched: Searched, ending: Ending, trials: Sequence[Trial], mode: Mode, tolerance: float
+    search: SearchId,
+    searched: Searched,
+    ending: Ending,
+    trials: Sequence[Trial],
+    mode: Mode,
+    tolerance: float,
 ) -> Verdict:
     """Weigh the evidence of a search that has ended.
 
@@ -128,7 +133,9 @@ def rows_of(
     rows = []
     for candidate in candidates:
         values = list(candidate.values.values())
-        differences = _paired_differences(candidate, chosen, mode) if chosen and candidate.mean is not None else []
+        differences = (
+            _paired_differences(candidate, chosen, mode) if chosen and candidate.mean is not None else []
+        )
         rows.append(
             Row(
                 rung=candidate.rung,
@@ -138,7 +145,9 @@ def rows_of(
                 mean=candidate.mean,
                 std=stdev(values) if candidate.mean is not None and len(values) > 1 else None,
                 difference=fmean(differences) if differences else None,
-                difference_error=stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else None,
+                difference_error=stdev(differences) / len(differences) ** 0.5
+                if len(differences) > 1
+                else None,
                 diverged=candidate.diverged,
             )
         )
@@ -146,7 +155,9 @@ def rows_of(
 
 
 @lru_cache
-def dunnett_critical_value(comparisons: int, degrees_of_freedom: int, confidence: float = CONFIDENCE) -> float:
+def dunnett_critical_value(
+    comparisons: int, degrees_of_freedom: int, confidence: float = CONFIDENCE
+) -> float:
     """Give the one-sided critical value of Dunnett's test with equal group sizes (correlation 1/2).
 
     The ``confidence`` quantile of ``max_i (Z_i - Z_0) / (sqrt(2) S)`` over ``comparisons`` standard normals

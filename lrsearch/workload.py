@@ -24,7 +24,7 @@ The smallest useful workload is ordinary PyTorch:
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -35,8 +35,6 @@ Transform = Callable[..., tuple[Tensor, ...]]
 """Takes a batch's tensors, gives those that the loss gets (bytes to floats, say)."""
 Metric = Callable[[nn.Module, int | None], "Tensor | float | Mapping[str, Tensor | float]"]
 """Takes the model in ``eval()`` mode and a number of examples (None: all); gives one value, or several by name."""
-
-_Moved = TypeVar("_Moved")
 
 
 def seed_of(*words: int) -> int:
@@ -80,10 +78,10 @@ class Workload:
         """Move model, batches and metrics to a device; what has no ``to`` stays as it is."""
         return Workload(
             model=self.model.to(device),
-            batches=_moved(self.batches, device),
+            batches=moved(self.batches, device),
             loss=self.loss,
-            metrics={name: _moved(metric, device) for name, metric in self.metrics.items()},
-            carried=_moved(self.carried, device),
+            metrics={name: moved(metric, device) for name, metric in self.metrics.items()},
+            carried=moved(self.carried, device),
         )
 
     def evaluate(self, examples: int | None) -> dict[str, float]:
@@ -97,7 +95,11 @@ class Workload:
         with torch.inference_mode():
             for name, metric in self.metrics.items():
                 result = metric(self.model, examples)
-                named = {f"{name}_{k}": v for k, v in result.items()} if isinstance(result, Mapping) else {name: result}
+                named = (
+                    {f"{name}_{k}": v for k, v in result.items()}
+                    if isinstance(result, Mapping)
+                    else {name: result}
+                )
                 if doubled := named.keys() & values.keys():
                     raise ValueError(f"two metrics are called {min(doubled)}; rename one")
                 values |= {key: float(value) for key, value in named.items()}
@@ -123,7 +125,9 @@ class Batches:
         self._transform = transform
         self._examples = _common_length(tensors)
         if not 1 <= batch_size <= self._examples:
-            raise ValueError(f"batch_size is {batch_size}; give 1 to {self._examples}, the number of examples")
+            raise ValueError(
+                f"batch_size is {batch_size}; give 1 to {self._examples}, the number of examples"
+            )
         self._order: tuple[tuple[int, int], Tensor] | None = None
 
     @property
@@ -136,7 +140,9 @@ class Batches:
         epoch, position = divmod(iteration, self.batches_per_epoch)
         first = position * self._batch_size
         chosen = self._epoch_order(seed, epoch)[first : first + self._batch_size]
-        tensors = tuple(tensor[chosen] for tensor in self._tensors)
+        tensors = tuple(
+            tensor.index_select(0, chosen) for tensor in self._tensors
+        )  # half the time of tensor[chosen]
         return self._transform(*tensors) if self._transform else tensors
 
     def to(self, device: torch.device) -> "Batches":
@@ -190,7 +196,7 @@ class Mean:
         tensors = self._sample(examples)
         total: dict[str | None, Tensor] = {}
         count = len(tensors[0])
-        for batch in zip(*(tensor.split(self._batch_size) for tensor in tensors), strict=True):
+        for batch in zip(*(torch.split(tensor, self._batch_size) for tensor in tensors), strict=True):
             weight = len(batch[0]) / count
             result = self._function(model, self._transform(*batch) if self._transform else batch)
             parts = result.items() if isinstance(result, Mapping) else [(None, result)]
@@ -255,7 +261,9 @@ class IteratedBatches:
                 self._position = 0
                 torch.manual_seed(seed_of(seed, self._epoch))
                 self._iterator = iter(self._iterable)
-        raise ValueError("the workload's batches are empty, or a generator that ended: give an iterable that begins anew")
+        raise ValueError(
+            "the workload's batches are empty, or a generator that ended: give an iterable that begins anew"
+        )
 
 
 def indexed(batches: IndexedBatches | Iterable[Batch]) -> IndexedBatches:
@@ -263,17 +271,21 @@ def indexed(batches: IndexedBatches | Iterable[Batch]) -> IndexedBatches:
     return batches if isinstance(batches, IndexedBatches) else IteratedBatches(batches)
 
 
-def _moved(thing: _Moved, device: torch.device) -> _Moved:
+def moved(thing: Any, device: torch.device) -> Any:
+    """Give a thing on another device: whatever has ``to``, and tuples, lists and dicts of such; the rest as it is."""
     match thing:
         case tuple() | list():
-            return type(thing)(_moved(part, device) for part in thing)  # type: ignore[call-arg,return-value]
+            parts = [moved(part, device) for part in thing]
+            return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)
         case dict():
-            return {name: _moved(part, device) for name, part in thing.items()}  # type: ignore[return-value]
-    return thing.to(device) if hasattr(thing, "to") else thing  # type: ignore[no-any-return]
+            return {name: moved(part, device) for name, part in thing.items()}
+    return thing.to(device) if hasattr(thing, "to") else thing
 
 
 def _common_length(tensors: Sequence[Tensor]) -> int:
     lengths = {len(tensor) for tensor in tensors}
     if len(lengths) != 1:
-        raise ValueError(f"the tensors hold {sorted(lengths)} examples; give one or more tensors of one length")
+        raise ValueError(
+            f"the tensors hold {sorted(lengths)} examples; give one or more tensors of one length"
+        )
     return lengths.pop()

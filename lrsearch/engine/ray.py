@@ -28,16 +28,16 @@ os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
 )
 
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
-from ray.tune.schedulers import FIFOScheduler  # noqa: E402
-from ray.tune.search import Searcher  # noqa: E402
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
 
-from lrsearch.errors import UsageError  # noqa: E402
-from lrsearch.ports import Dispatcher  # noqa: E402
-from lrsearch.task.model import Resources, Task  # noqa: E402
-from lrsearch.training.checkpoint import checkpoint_file  # noqa: E402
-from lrsearch.training.replica import Progress, train  # noqa: E402
+from lrsearch.errors import UsageError
+from lrsearch.ports import Dispatcher
+from lrsearch.task.model import Resources, Task
+from lrsearch.training.checkpoint import checkpoint_file
+from lrsearch.training.replica import Progress, train
 
 _PROGRESS = "progress"
 _WATCH_SECONDS = 0.5
@@ -74,7 +74,10 @@ class RayEngine:
             self._workers = _room_for_workers(task)
             searcher = _Asking(dispatcher)
             trainable = tune.with_parameters(
-                _ReplicaTrainable, task=task, checkpoints=self._checkpoints, driver=(socket.gethostname(), os.getpid())
+                _ReplicaTrainable,
+                task=task,
+                checkpoints=self._checkpoints,
+                driver=(socket.gethostname(), os.getpid()),
             )
             tune.Tuner(
                 tune.with_resources(trainable, {"cpu": task.resources.cpus, "gpu": task.resources.gpus}),
@@ -90,7 +93,9 @@ class RayEngine:
                     name="run",
                     storage_path=scratch,
                     verbose=0,
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # replicas keep their own
+                    checkpoint_config=tune.CheckpointConfig(
+                        checkpoint_at_end=False
+                    ),  # replicas keep their own
                 ),
             ).fit()
 
@@ -102,7 +107,7 @@ class _NotInSnapshots:
         return object, ()
 
 
-class _Asking(_NotInSnapshots, Searcher):  # type: ignore[misc]
+class _Asking(_NotInSnapshots, Searcher):
     """Gives Tune the dispatcher's replicas. Tune calls its methods by keyword: names matter."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -111,7 +116,9 @@ class _Asking(_NotInSnapshots, Searcher):  # type: ignore[misc]
         self.running: dict[str, str] = {}
         """Tune's trial ids to ours."""
 
-    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+    def set_search_properties(
+        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
+    ) -> bool:
         return True
 
     def suggest(self, trial_id: str) -> Any:
@@ -121,7 +128,9 @@ class _Asking(_NotInSnapshots, Searcher):  # type: ignore[misc]
         self.running[trial_id] = trial.id
         return {"trial": trial}
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
         # What ended with an outcome was told by the scheduler; what is left lost its worker.
         if (trial := self.running.pop(trial_id, None)) is not None:
             self._dispatcher.lost(trial, "its process ended; there may be no memory left for it")
@@ -133,12 +142,12 @@ class _Asking(_NotInSnapshots, Searcher):  # type: ignore[misc]
         """Nothing: the state is the store's."""
 
 
-class _Telling(_NotInSnapshots, FIFOScheduler):  # type: ignore[misc]
+class _Telling(_NotInSnapshots, FIFOScheduler):
     """Passes results on. Tune calls the scheduler before all others, and for a trial's last result calls
     ``on_trial_complete`` alone."""
 
     def __init__(self, dispatcher: Dispatcher, searcher: _Asking) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._dispatcher = dispatcher
         self._searcher = searcher
 
@@ -161,10 +170,12 @@ class _Telling(_NotInSnapshots, FIFOScheduler):  # type: ignore[misc]
             self._dispatcher.tell(trial, progress.outcome, progress.curve, progress.seconds)
 
 
-class _ReplicaTrainable(tune.Trainable):  # type: ignore[misc]
+class _ReplicaTrainable(tune.Trainable):
     """One replica in a worker process; the process serves one replica after the other."""
 
-    def setup(self, config: dict[str, Any], task: Task, checkpoints: Path, driver: tuple[str, int]) -> None:
+    def setup(  # type: ignore[override]  # Tune passes what with_parameters was given
+        self, config: dict[str, Any], task: Task, checkpoints: Path, driver: tuple[str, int]
+    ) -> None:
         self._task = task
         self._checkpoints = checkpoints
         if driver[0] == socket.gethostname():
@@ -187,7 +198,9 @@ def _ray(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by the search itself
+    if folder := os.environ.get("LRSEARCH_DATA"):
+        os.environ["LRSEARCH_DATA"] = str(Path(folder).resolve())  # workers run in a folder of Ray's
     # Whatever happens, Ray's processes go with the run, also when Ctrl-C falls into the start.
     try:
         try:
@@ -199,7 +212,9 @@ def _ray(address: str | None) -> Iterator[None]:
                 num_cpus=None if address else _processors(),
             )
         except ConnectionError as error:
-            raise UsageError(f"no Ray cluster answers at {address}; start one with: ray start --head") from error
+            raise UsageError(
+                f"no Ray cluster answers at {address}; start one with: ray start --head"
+            ) from error
         yield
     finally:
         ray.shutdown()
@@ -212,7 +227,7 @@ def _processors() -> int:
 
 def _room_for_workers(task: Task) -> int:
     wanted: Resources = task.resources
-    there = ray.cluster_resources()
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     by_cpu = there.get("CPU", 0.0) // wanted.cpus
     by_gpu = there.get("GPU", 0.0) / wanted.gpus if wanted.gpus else by_cpu
     workers = int(min(by_cpu, by_gpu))

@@ -113,7 +113,7 @@ def result(
         )
     else:
         took = f"{wall_seconds:.1f} s; everything had been trained already"
-    return Group(*sentences, Text(took), *(Text(str(file), overflow="fold") for file in files[-2:]))
+    return Group(*sentences, Text(took), *(Text(str(file), overflow="fold") for file in files))
 
 
 def studies_table(studies: Iterable[tuple[Task, Sequence[SearchState], bool]]) -> RenderableType:

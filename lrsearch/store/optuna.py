@@ -54,7 +54,9 @@ _STATES = {
 class OptunaStore:
     """Keeps trials in an Optuna storage. Made by ``open_store``, which takes the lock that makes it the one writer."""
 
-    def __init__(self, storage: BaseStorage, task: Task, studies: Mapping[SearchId, int], lock: FileLock) -> None:
+    def __init__(
+        self, storage: BaseStorage, task: Task, studies: Mapping[SearchId, int], lock: FileLock
+    ) -> None:
         self._storage = storage
         self._searches = task.searches()
         self._studies = studies
@@ -67,7 +69,9 @@ class OptunaStore:
                 if trial is None:
                     continue
                 self._trials[trial.id] = trial
-                self._trial_ids[trial.id] = storage.get_trial_id_from_study_id_trial_number(study, frozen.number)
+                self._trial_ids[trial.id] = storage.get_trial_id_from_study_id_trial_number(
+                    study, frozen.number
+                )
                 if trial.ended and not frozen.state.is_finished():
                     # A run died between writing the outcome and closing the trial: only the closing is left.
                     self._finish(trial.id, trial.outcome)
@@ -92,7 +96,9 @@ class OptunaStore:
 
     def report(self, trial: str, evaluation: Evaluation) -> None:
         """Add an evaluation to a running trial; one at the same iteration replaces it."""
-        self._storage.set_trial_intermediate_value(self._trial_ids[trial], evaluation.iteration, evaluation.value)
+        self._storage.set_trial_intermediate_value(
+            self._trial_ids[trial], evaluation.iteration, evaluation.value
+        )
 
     def end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
         """End a trial with its whole curve. The first outcome stays."""
@@ -166,12 +172,16 @@ def read_study(url: str, name: str) -> StudyRecord:
             continue
         newest = max(newest, kept, key=lambda attribute: attribute.get("written", ""))
         entry, _, hyperparameter = search.partition("/")
-        for frozen in storage.get_all_trials(storage.get_study_id_from_name(study.study_name), deepcopy=False):
+        for frozen in storage.get_all_trials(
+            storage.get_study_id_from_name(study.study_name), deepcopy=False
+        ):
             trial = _trial_from(SearchId(entry, hyperparameter), frozen)
             if trial is not None:
                 trials.append(trial)
     if not newest:
-        raise StudyNotFoundError(f"there is no study {name} in {shown_url(url)}; lrsearch status lists those there are")
+        raise StudyNotFoundError(
+            f"there is no study {name} in {shown_url(url)}; lrsearch status lists those there are"
+        )
     return StudyRecord(newest["task"], Path(newest["path"]), newest["identity"], tuple(trials))
 
 
@@ -181,7 +191,9 @@ def study_names(url: str) -> list[str]:
     Raises:
         UsageError: the storage cannot be reached.
     """
-    kept = (study for study in _storage(url, writing=False).get_all_studies() if _ATTRIBUTE in study.user_attrs)
+    kept = (
+        study for study in _storage(url, writing=False).get_all_studies() if _ATTRIBUTE in study.user_attrs
+    )
     return sorted({study.study_name.partition("/")[0] for study in kept})
 
 
@@ -200,7 +212,8 @@ def _storage(url: str, writing: bool) -> RDBStorage:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(
-            f"cannot open the storage {shown_url(url)} ({type(error).__name__}: {reason.replace(url, shown_url(url))}); "
+            f"cannot open the storage {shown_url(url)} "
+            f"({type(error).__name__}: {reason.replace(url, shown_url(url))}); "
             "check the URL, and that its server or folder is there"
         ) from error
     if writing and storage.engine.dialect.name == "sqlite":
@@ -269,7 +282,9 @@ def _trial_from(search: SearchId, frozen: FrozenTrial) -> Trial | None:
     spec = TrialSpec(search, attributes["rung"], attributes["seed"], attributes["hyperparameters"])
     trial = f"{search}/{frozen.number}"
     if (result := attributes.get("result")) is not None:
-        return Trial(trial, spec, _curve_from(result["curve"]), _outcome_from(result["outcome"]), result["seconds"])
+        return Trial(
+            trial, spec, _curve_from(result["curve"]), _outcome_from(result["outcome"]), result["seconds"]
+        )
     if frozen.state.is_finished():
         return None
     curve = tuple(Evaluation(step, value) for step, value in sorted(frozen.intermediate_values.items()))
@@ -292,13 +307,16 @@ def _outcome_from(kept: Mapping[str, Any]) -> Outcome:
             return Stopped(reason)
         case {"kind": "failed", "error": error}:
             return Failed(error)
-    raise UsageError(f"a trial's outcome reads {json.dumps(kept)}; a newer lrsearch wrote it, so use that one")
+    raise UsageError(
+        f"a trial's outcome reads {json.dumps(kept)}; a newer lrsearch wrote it, so use that one"
+    )
 
 
 def _curve_to(curve: Curve) -> list[list[Any]]:
     """JSON has no NaN: what is not finite becomes null."""
     return [
-        [e.iteration, e.value, {name: v if math.isfinite(v) else None for name, v in e.metrics.items()}] for e in curve
+        [e.iteration, e.value, {name: v if math.isfinite(v) else None for name, v in e.metrics.items()}]
+        for e in curve
     ]
 
 

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
     for name in sorted(before.keys() | now.keys()):
         was, is_now = before.get(name), now.get(name)
         if was != is_now or (name in before) != (name in now):
-            named = f"{name} has changed" if "code" in name else f"{name} was {_shown(name, before)}, is {_shown(name, now)}"
+            named = (
+                f"{name} has changed"
+                if "code" in name
+                else f"{name} was {_shown(name, before)}, is {_shown(name, now)}"
+            )
             changed[name] = named
     return changed
 
@@ -92,10 +97,8 @@ def _code_of(task: Task) -> str | None:
         return None
     if source is None:
         return None
-    try:
+    with suppress(SyntaxError):  # reported with its line when the workload is made
         source = ast.unparse(ast.parse(source))
-    except SyntaxError:
-        pass  # reported with its line when the workload is made
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 

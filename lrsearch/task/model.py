@@ -114,7 +114,8 @@ class Task:
     """A task file, checked: a workload, a budget, a metric and optimizer entries.
 
     ``path`` is the file, absolute; the Python that ``workload`` names as ``FILE.py:callable`` lies relative to its
-    folder. ``shown_as`` is what the user called it, and errors do. ``text`` is the file's content, kept so that a study can go on without the file.
+    folder. ``shown_as`` is what the user called it, and errors do. ``text`` is the file's content, kept so that a
+    study can go on without the file.
     """
 
     path: Path
@@ -128,7 +129,9 @@ class Task:
     seeds: int = 3
     tolerance: float = 0.05
     resources: Resources = field(default_factory=Resources)
-    positions: Mapping[tuple[str | int, ...], Position] = field(default_factory=dict, repr=False, compare=False)
+    positions: Mapping[tuple[str | int, ...], Position] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     shown_as: str = ""
 
     @property
@@ -158,4 +161,8 @@ class Task:
         names = list(given)
         near = get_close_matches(self.metric.name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(names)}"
-        return self.error(f"metric.name is {self.metric.name}, which {self.workload} does not give; {hint}", "metric", "name")
+        return self.error(
+            f"metric.name is {self.metric.name}, which {self.workload} does not give; {hint}",
+            "metric",
+            "name",
+        )

@@ -40,7 +40,15 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
             if archive.testzip() is not None:
                 return None
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError):
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        RuntimeError,
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        KeyError,
+    ):
         return None
     return state if isinstance(state, dict) else None
 
@@ -48,7 +56,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
 def random_state(device: torch.device) -> dict[str, Any]:
     """Give the state of every global generator that training may draw from."""
     version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - users' code draws from it
+    name, keys, position, has_gauss, cached = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
@@ -65,7 +73,7 @@ def restore_random_state(state: Mapping[str, Any], device: torch.device) -> None
     version, words, gauss = state["random"]
     random.setstate((version, tuple(words), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
 
 
 def checkpoint_file(folder: Path, trial: str) -> Path:

@@ -16,7 +16,9 @@ CPROP_PREFIX = "cprop."
 
 
 def make_optimizer(
-    entry: Entry, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], hyperparameters: Mapping[str, float]
+    entry: Entry,
+    parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
+    hyperparameters: Mapping[str, float],
 ) -> torch.optim.Optimizer:
     """Make an entry's optimizer, wrapped in CProp where the entry says so.
 
@@ -30,12 +32,17 @@ def make_optimizer(
         TypeError, ValueError: the class or CProp refuses an argument.
     """
     kind = optimizer_class(entry.optimizer)
-    given = {name: tuple(v) if isinstance(v, list) else v for name, v in {**entry.options, **hyperparameters}.items()}
+    given = {
+        name: tuple(v) if isinstance(v, list) else v
+        for name, v in {**entry.options, **hyperparameters}.items()
+    }
     inner = {name: value for name, value in given.items() if not name.startswith(CPROP_PREFIX)}
     optimizer = kind(parameters, **_as_declared(kind, inner))
     if not entry.wrapped_in_cprop:
         return optimizer
-    wrapper = {name.removeprefix(CPROP_PREFIX): v for name, v in given.items() if name.startswith(CPROP_PREFIX)}
+    wrapper: dict[str, Any] = {
+        name.removeprefix(CPROP_PREFIX): v for name, v in given.items() if name.startswith(CPROP_PREFIX)
+    }
     return CProp(optimizer, **wrapper)
 
 
@@ -50,14 +57,20 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
         try:
             found = getattr(importlib.import_module(module), attribute)
         except ImportError as error:
-            raise LookupError(f"the optimizer {name} cannot be imported ({error}); install its package") from error
+            raise LookupError(
+                f"the optimizer {name} cannot be imported ({error}); install its package"
+            ) from error
         except AttributeError as error:
             raise LookupError(f"{module} has no {attribute}; mend the name") from error
     else:
         classes = torch_optimizers()
         if name not in classes:
             near = get_close_matches(name, classes, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(classes)}, or package.module:Class"
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"give one of {', '.join(classes)}, or package.module:Class"
+            )
             raise LookupError(f"torch.optim has no optimizer {name}; {hint}")
         found = classes[name]
     if not (inspect.isclass(found) and issubclass(found, torch.optim.Optimizer)):
@@ -70,7 +83,9 @@ def torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
     return {
         name.lower(): value
         for name, value in vars(torch.optim).items()
-        if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
+        if inspect.isclass(value)
+        and issubclass(value, torch.optim.Optimizer)
+        and value is not torch.optim.Optimizer
     }
 
 
@@ -85,7 +100,11 @@ def check_optimizers(task: Task) -> None:
         try:
             kind = optimizer_class(entry.optimizer)
         except LookupError as error:
-            own = error.args[0] if ("optimizers", entry.name, "base") in task.positions else f"{error.args[0]}; or give base:"
+            own = (
+                error.args[0]
+                if ("optimizers", entry.name, "base") in task.positions
+                else f"{error.args[0]}; or give base:"
+            )
             raise task.error(own, *here, "base") from error
         accepted = inspect.signature(kind).parameters
         for name in (*entry.hyperparameters, *entry.options):
@@ -93,11 +112,15 @@ def check_optimizers(task: Task) -> None:
             if name not in accepted and not takes_any and not name.startswith(CPROP_PREFIX):
                 near = get_close_matches(name, accepted, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(list(accepted)[1:])}"
-                raise task.error(f"{'.'.join((*here, name))} is no argument of {kind.__name__}; {hint}", *here, name)
+                raise task.error(
+                    f"{'.'.join((*here, name))} is no argument of {kind.__name__}; {hint}", *here, name
+                )
         try:
             make_optimizer(entry, nn.Linear(2, 2).parameters(), stand_ins(task, entry))
         except (TypeError, ValueError) as error:
-            raise task.error(f"{'.'.join(here)} cannot be made: {error}; mend its arguments", *here) from error
+            raise task.error(
+                f"{'.'.join(here)} cannot be made: {error}; mend its arguments", *here
+            ) from error
 
 
 def stand_ins(task: Task, entry: Entry) -> dict[str, float]:
@@ -121,7 +144,11 @@ def _as_declared(kind: type, arguments: dict[str, Any]) -> dict[str, Any]:
     declared = inspect.signature(kind).parameters
     return {
         name: int(value)
-        if isinstance(value, float) and value.is_integer() and name in declared and type(declared[name].default) is int and name != "lr"
+        if isinstance(value, float)
+        and value.is_integer()
+        and name in declared
+        and type(declared[name].default) is int
+        and name != "lr"
         else value
         for name, value in arguments.items()
     }

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from lrsearch.errors import LRSearchError
 from lrsearch.task.model import Task
@@ -19,7 +17,7 @@ from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.workloads import make_workload
 from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, TrialSpec
-from lrsearch.workload import indexed
+from lrsearch.workload import indexed, moved
 
 CHECKPOINT_SECONDS = 5.0
 """Training between two checkpoints, at least: a kill costs no more than this and one evaluation interval."""
@@ -95,7 +93,9 @@ class Replica:
     def advance(self) -> Progress:
         """Train to the next evaluation; the first one of a new replica is before any update."""
         began = self._clock()
-        target = next(it for it in self._task.budget.evaluations() if not self._curve or it > self._curve[-1].iteration)
+        target = next(
+            it for it in self._task.budget.evaluations() if not self._curve or it > self._curve[-1].iteration
+        )
         self._train_to(target)
         evaluation = self._evaluate() if self._is_finite() else None
         if evaluation is not None and math.isfinite(evaluation.value):
@@ -130,7 +130,7 @@ class Replica:
     def _train_to(self, target: int) -> None:
         workload, optimizer, seed = self._workload, self._optimizer, self._spec.seed
         for iteration in range(self._iteration, target):
-            batch = _on_device(self._batches.batch(seed, iteration), self._device)
+            batch = moved(self._batches.batch(seed, iteration), self._device)
             optimizer.zero_grad()
             if workload.carried is None:
                 loss = workload.loss(workload.model, batch)
@@ -158,7 +158,12 @@ class Replica:
     def _initial_metrics(self, examples: int | None) -> dict[str, float]:
         """The same seed starts from the same weights at every candidate: evaluated once a process."""
         arguments = json.dumps(self._task.arguments_of(self._spec.search.entry), sort_keys=True, default=str)
-        key = (f"{self._task.folder}/{self._task.workload}", arguments, self._spec.seed, f"{self._device}/{examples}")
+        key = (
+            f"{self._task.folder}/{self._task.workload}",
+            arguments,
+            self._spec.seed,
+            f"{self._device}/{examples}",
+        )
         if key not in _INITIAL_METRICS:
             _INITIAL_METRICS[key] = self.evaluate(examples)
         return _INITIAL_METRICS[key]
@@ -176,10 +181,12 @@ class Replica:
             return
         self._workload.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._workload.carried = _on_device(state["carried"], self._device)
+        self._workload.carried = moved(state["carried"], self._device)
         self._loss_total = state["loss_total"].to(self._device)
         self._iteration = state["iteration"]
-        self._curve = tuple(Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"])
+        self._curve = tuple(
+            Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"]
+        )
         self._seconds = state["seconds"]
         if self._iteration:
             self._batches.batch(self._spec.seed, self._iteration - 1)  # an iterable is run forward to here
@@ -196,7 +203,9 @@ def training_device(task: Task) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise task.error(
-            f"resources.gpus is {task.resources.gpus:g}, but torch sees no GPU here; set it to 0", "resources", "gpus"
+            f"resources.gpus is {task.resources.gpus:g}, but torch sees no GPU here; set it to 0",
+            "resources",
+            "gpus",
         )
     return torch.device("cuda", torch.cuda.current_device())
 
@@ -224,15 +233,3 @@ def _failed(error: BaseException) -> Failed:
         return Failed(str(error))
     last = traceback.format_exception_only(error)[-1].strip()
     return Failed("\n".join([last, *"".join(traceback.format_exception(error)).splitlines()]))
-
-
-def _on_device(thing: Any, device: torch.device) -> Any:
-    match thing:
-        case Tensor():
-            return thing.to(device)
-        case tuple() | list():
-            moved = [_on_device(part, device) for part in thing]
-            return type(thing)(*moved) if hasattr(thing, "_fields") else type(thing)(moved)
-        case dict():
-            return {name: _on_device(part, device) for name, part in thing.items()}
-    return thing

@@ -23,7 +23,7 @@ from lrsearch.workload import Workload
 def seed_everything(seed: int) -> None:
     """Seed every global generator that a workload may draw from."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - users' code draws from the global generator
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 
@@ -43,10 +43,13 @@ def make_workload(task: Task, entry: str, seed: int) -> Workload:
     except LRSearchError:
         raise
     except Exception as error:
-        raise WorkloadError(f"{where_raised(error)} {task.workload} raised {described(error)}; mend it, then run again") from error
+        raise WorkloadError(
+            f"{where_raised(error)} {task.workload} raised {described(error)}; mend it, then run again"
+        ) from error
     if not isinstance(workload, Workload):
         raise task.error(
-            f"workload {task.workload} gave a {type(workload).__name__}; let it return a lrsearch.Workload", "workload"
+            f"workload {task.workload} gave a {type(workload).__name__}; let it return a lrsearch.Workload",
+            "workload",
         )
     return workload
 
@@ -60,22 +63,34 @@ def find_callable(task: Task) -> Callable[..., Any]:
     """
     place, name = task.workload.rsplit(":", 1)
     try:
-        module = _load_file(str(_workload_file(task, place))) if place.endswith(".py") else importlib.import_module(place)
+        module = (
+            _load_file(str(_workload_file(task, place)))
+            if place.endswith(".py")
+            else importlib.import_module(place)
+        )
     except LRSearchError:
         raise
     except ModuleNotFoundError as error:
         if error.name is None or not f"{place}.".startswith(f"{error.name}."):
-            raise WorkloadError(f"{where_raised(error)} needs {error.name}, which is not installed; install it") from error
-        raise task.error(f"workload names the module {place}, which cannot be found; install it or mend the name", "workload") from error
+            raise WorkloadError(
+                f"{where_raised(error)} needs {error.name}, which is not installed; install it"
+            ) from error
+        raise task.error(
+            f"workload names the module {place}, which cannot be found; install it or mend the name",
+            "workload",
+        ) from error
     except Exception as error:
-        raise WorkloadError(f"{where_raised(error)} importing {place} raised {described(error)}; mend it, then run again") from error
+        raise WorkloadError(
+            f"{where_raised(error)} importing {place} raised {described(error)}; mend it, then run again"
+        ) from error
     function = getattr(module, name, None)
     if not callable(function):
         near = get_close_matches(name, [n for n, value in vars(module).items() if callable(value)], n=1)
         hint = f"did you mean {near[0]}?" if near else f"define it in {place}"
         problem = "is not callable" if hasattr(module, name) else "does not exist"
         raise task.error(f"workload names {name} in {place}, which {problem}; {hint}", "workload")
-    return function
+    found: Callable[..., Any] = function
+    return found
 
 
 def described(error: BaseException) -> str:
@@ -89,7 +104,9 @@ def where_raised(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     library = str(Path(__file__).parent.parent)
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((library, "<"))]
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((library, "<"))
+    ]
     own = [f for f in frames if "site-packages" not in f.filename and f"{sys.prefix}/lib" not in f.filename]
     frame = (own or frames or traceback.extract_tb(error.__traceback__))[-1]
     return f"{frame.filename}:{frame.lineno}"
@@ -127,8 +144,14 @@ def _check_arguments(task: Task, entry: str, function: Callable[..., Any], argum
         for name in arguments:
             if name not in signature.parameters:
                 near = get_close_matches(name, signature.parameters, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(signature.parameters) or 'none'}"
+                hint = (
+                    f"did you mean {near[0]}?"
+                    if near
+                    else f"it takes {', '.join(signature.parameters) or 'none'}"
+                )
                 own = name in task.entries[entry].arguments
                 key = ("optimizers", entry, "arguments", name) if own else ("arguments", name)
-                raise task.error(f"{'.'.join(key)} is no argument of {task.workload}; {hint}", *key) from error
+                raise task.error(
+                    f"{'.'.join(key)} is no argument of {task.workload}; {hint}", *key
+                ) from error
         raise task.error(f"arguments do not fit {task.workload}: {error}; mend them", "arguments") from error

@@ -1,0 +1,116 @@
+"""What can be known before a search begins: whether the task trains at all, and what a training costs."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from lrsearch.errors import LRSearchError, WorkloadError
+from lrsearch.task.model import Budget, Entry, Task
+from lrsearch.training.optimizers import check_optimizers, stand_ins
+from lrsearch.training.replica import Replica
+from lrsearch.training.workloads import described, make_workload, where_raised
+from lrsearch.trial import SearchId, TrialSpec
+from lrsearch.workload import indexed
+
+_FEW_EXAMPLES = 64
+_MEASURED_SECONDS = 1.0
+
+
+def check_trains(task: Task) -> dict[str, int]:
+    """Make every entry's workload and optimizer, take one loss with its gradients and one small evaluation.
+
+    Returns:
+        The number of parameters of each entry's model.
+
+    Raises:
+        TaskError: the task names something that does not exist or does not fit.
+        WorkloadError: the workload raised.
+        DataError: its data is missing or damaged.
+    """
+    check_optimizers(task)
+    parameters: dict[str, int] = {}
+    for entry in task.entries.values():
+        twin = next((e for e in parameters if task.arguments_of(e) == task.arguments_of(entry.name)), None)
+        parameters[entry.name] = parameters[twin] if twin else _try_once(task, entry.name)
+    return parameters
+
+
+def measure_cost(task: Task, entry: Entry) -> float:
+    """Train an entry for about a second and give the seconds that a whole training takes.
+
+    Raises:
+        LRSearchError: as ``check_trains``.
+    """
+    iterations = 1
+    with tempfile.TemporaryDirectory() as folder:
+        while True:
+            replica, seconds = _trained(task, entry, iterations, Path(folder))
+            if seconds >= _MEASURED_SECONDS / 2 or iterations == task.budget.iterations:
+                break
+            iterations = min(4 * iterations, task.budget.iterations)
+    deciding, between = (
+        _seconds(replica.evaluate, n) for n in (task.metric.examples, task.metric.curve_examples)
+    )
+    evaluations = len(list(task.budget.evaluations())) - 1  # the first is shared by all candidates
+    training = seconds / iterations * task.budget.iterations
+    return training + deciding + (evaluations - 1) * between
+
+
+def _trained(task: Task, entry: Entry, iterations: int, folder: Path) -> tuple[Replica, float]:
+    """A replica that has trained, and the seconds that its updates took."""
+    short = replace(
+        task,
+        budget=Budget(iterations, iterations),
+        metric=replace(task.metric, window=1, examples=_FEW_EXAMPLES),
+    )
+    spec = TrialSpec(SearchId(entry.name, "cost"), 0, 0, stand_ins(task, entry))
+    replica = Replica(short, spec, folder / "checkpoint.pt")
+    replica.advance()
+    return replica, _seconds(replica.advance)
+
+
+def _seconds(function: Callable[..., object], *arguments: object) -> float:
+    began = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - began
+
+
+def _try_once(task: Task, entry: str) -> int:
+    torch.set_num_threads(task.resources.cpus)
+    workload = make_workload(task, entry, seed=0)
+    try:
+        workload.model.train()
+        batch = indexed(workload.batches).batch(0, 0)
+        arguments = (
+            (workload.model, batch) if workload.carried is None else (workload.model, batch, workload.carried)
+        )
+        loss = workload.loss(*arguments)
+        loss = loss if workload.carried is None else loss[0]
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            raise WorkloadError(
+                f"the loss of {task.workload} gave {_kind(loss)}; let it give one number, a scalar tensor"
+            )
+        loss.backward()  # type: ignore[no-untyped-call]
+        metrics = workload.evaluate(_FEW_EXAMPLES)
+    except LRSearchError:
+        raise
+    except Exception as error:
+        raise WorkloadError(
+            f"{where_raised(error)} {task.workload} raised {described(error)} on its first batch; "
+            "mend it, then run again"
+        ) from error
+    if task.metric.name not in metrics:
+        raise task.unknown_metric(metrics)
+    return sum(parameter.numel() for parameter in workload.model.parameters())
+
+
+def _kind(thing: object) -> str:
+    return (
+        f"a tensor of shape {list(thing.shape)}"
+        if isinstance(thing, torch.Tensor)
+        else f"a {type(thing).__name__}"
+    )
