@@ -1,7 +1,7 @@
 """The live display of a run: a row a search with its ladder as it fills, and what is left below."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -17,7 +17,7 @@ from lrsearch.report.pace import Pace
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.strip import CELL_WIDTH, strip
 from lrsearch.search import AtLimit, NoneLearned
-from lrsearch.searches import SearchState
+from lrsearch.searches import SearchState, nothing_to_wait_for
 from lrsearch.task.model import Task
 from lrsearch.trial import SearchId, Trial
 from lrsearch.verdict import Verdict
@@ -70,6 +70,7 @@ class Board:
     def _draw(
         self, states: tuple[SearchState, ...], running: tuple[Trial, ...], width: int
     ) -> RenderableType:
+        by_search = {state.search: state for state in states}
         names = max(len(str(state.search)) for state in states)
         ladder_width = width - names - RIGHT_WIDTH - GAPS
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -80,21 +81,23 @@ class Board:
             current = _with_curves(state, running)
             found = findings(self._task, current)
             ladder = strip(found, self._task.budget.iterations, ladder_width)
-            table.add_row(_name(state, found), ladder, self._standing(current))
+            table.add_row(_name(state, found), ladder, self._standing(current, by_search))
             table.add_row()
         return Group(Text(), table, self._footer(states, running))
 
-    def _standing(self, state: SearchState) -> RenderableType:
+    def _standing(self, state: SearchState, states: Mapping[SearchId, SearchState]) -> RenderableType:
         """The right column: what goes on in a search, or how it ended."""
         if state.failures:
             return Text("failed\nmend the cause, run again", style="bold red")
         if state.verdict is not None:
             return ending_text(state.verdict)
+        if lost := nothing_to_wait_for(state, states):
+            return Text("not searched\n" + ", ".join(map(str, lost)) + " found nothing")
         if state.waiting_for:
             return Text("waits for\n" + ", ".join(map(str, state.waiting_for)), style="dim")
         running = [trial for trial in state.trials if not trial.ended]
         more = self._trainings_left(state) - len(running)
-        words = Text(f"{len(running)} running, ≥ {more} more")
+        words = Text(f"{len(running)} running, {more_text(more)}")
         if not running:
             return words
         done = sum(trial.curve[-1].iteration for trial in running if trial.curve)
@@ -105,8 +108,9 @@ class Board:
 
     def _footer(self, states: tuple[SearchState, ...], running: tuple[Trial, ...]) -> Text:
         ended = sum(trainings_ended(state) for state in states)
-        # A search with a failure does not go on.
-        open_states = [state for state in states if not state.failures]
+        by_search = {state.search: state for state in states}
+        # A search with a failure does not go on, nor one that waits in vain.
+        open_states = [s for s in states if not s.failures and not nothing_to_wait_for(s, by_search)]
         left = sum(self._trainings_left(state) for state in open_states)
         elapsed = clock_text(self._clock() - self._began)
         words = Text(f"{count_text(ended, 'training')} ended", style="bold")
@@ -151,6 +155,11 @@ def _name(state: SearchState, found: tuple[Finding, ...]) -> Text:
         elif finding.mark is Mark.BEST_SO_FAR:
             text.append(f"\n{value_text(finding.value)} so far", style="not bold")
     return text
+
+
+def more_text(more: int) -> str:
+    """Say how many trainings follow at least those that run; with none, the running ones may be the last."""
+    return f"≥ {more} more" if more else "maybe the last"
 
 
 def ending_text(verdict: Verdict) -> Text:

@@ -14,7 +14,7 @@ from lrsearch.errors import UnfinishedError
 from lrsearch.report.numbers import count_text
 from lrsearch.report.remaining import trainings_left
 from lrsearch.searches import (
-    Pending,
+    PendingError,
     SearchState,
     chosen_values,
     needed_by,
@@ -153,7 +153,7 @@ def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
 def _value(task: Task, name: SearchId, values: Mapping[SearchId, float]) -> float | None:
     try:
         return value_of(task, name, values)
-    except Pending:
+    except PendingError:
         return None
 
 

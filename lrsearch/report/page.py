@@ -1,7 +1,7 @@
 """The report: one HTML page that needs nothing beside itself, and its pictures as PNG beside it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +23,7 @@ from lrsearch.trial import SearchId
 def write_report(
     folder: Path, task: Task, states: Iterable[SearchState], content: Mapping[str, Any]
 ) -> list[Path]:
-    """Write ``report.html`` and two pictures a search, ``ENTRY-HYPERPARAMETER-curves.png`` and ``-ladder.png``.
+    """Write ``report.html`` and, for each search, ``ENTRY-HYPERPARAMETER-curves.png`` and ``-ladder.png``.
 
     Args:
         folder: where to; made if need be.
@@ -35,25 +35,36 @@ def write_report(
         The files written, the page first.
     """
     by_search = {state.search: state for state in states}
-    written = []
-    sections = []
-    candidates = set()
+    written, sections, candidates = [], [], set()
     for state in by_search.values():
-        pictures = []
         found = findings(task, state)
-        count = sum(bool(finding.replicas) for finding in found)
-        if any(trial.curve for trial in state.trials):
-            candidates.add(count)
-            for kind, draw in (("curves", curves_figure), ("ladder", valley_figure)):
-                figure = draw(task, state)
-                name = f"{_slug(state.search)}-{kind}"
-                write_atomically(folder / f"{name}.png", to_png(figure))
-                written.append(folder / f"{name}.png")
-                pictures.append(_figure(to_svg(figure, name, count), *_caption(task, state, found, kind)))
-        sections.append(_section(task, state, by_search, found, pictures))
+        pictures = _pictures(task, state, found)
+        for name, (png, _) in pictures.items():
+            write_atomically(folder / f"{name}.png", png)
+            written.append(folder / f"{name}.png")
+        figures = [figure for _, figure in pictures.values()]
+        sections.append(_section(task, state, by_search, found, figures))
+        candidates.add(_drawn(found))
     page = _page(task, by_search, content, sections, candidates)
     write_atomically(folder / "report.html", page.encode())
     return [folder / "report.html", *written]
+
+
+def _pictures(task: Task, state: SearchState, found: Sequence[Finding]) -> dict[str, tuple[bytes, str]]:
+    """By name, each picture of a search as PNG and as a figure of the page; none before anything was trained."""
+    pictures = {}
+    for kind, draw in (("curves", curves_figure), ("ladder", valley_figure)):
+        if any(trial.curve for trial in state.trials):
+            figure = draw(task, state)
+            name = f"{_slug(state.search)}-{kind}"
+            svg = to_svg(figure, name, _drawn(found))
+            pictures[name] = (to_png(figure), _figure(svg, *_caption(task, state, found, kind)))
+    return pictures
+
+
+def _drawn(found: Iterable[Finding]) -> int:
+    """How many candidates the pictures show, which decides their colours."""
+    return sum(bool(finding.replicas) for finding in found)
 
 
 def _page(
@@ -125,14 +136,14 @@ def _values(task: Task, states: Mapping[SearchId, SearchState], content: Mapping
                 bound = state.verdict.regret_at_most
                 means.append(spread_text(row.mean, row.std))
                 losses.append("unknown" if bound is None else percent_text(bound))
-        cells_of_row = (
-            f"<td><code>{escape(chosen['optimizer'])}</code></td>"
+        columns = (
             f"<td><code>{escape(_arguments(chosen['hyperparameters']))}</code></td>"
             f'<td class="number">{"<br>".join(means)}</td><td class="number">{"<br>".join(losses)}</td>'
+            f"<td><code>{escape(chosen['optimizer'])}</code></td>"
         )
-        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells_of_row}</tr>')
-    heads = ("entry", "optimizer", "hyperparameters", task.metric.name, "loses at most")
-    return _table("Chosen values", heads, rows, numbers=(3, 4))
+        rows.append(f'<tr><th scope="row">{escape(name)}</th>{columns}</tr>')
+    heads = ("entry", "hyperparameters", task.metric.name, "loses at most", "optimizer")
+    return _table("Chosen values", heads, rows, numbers=(2, 3))
 
 
 def _arguments(hyperparameters: Mapping[str, Any]) -> str:
@@ -141,7 +152,9 @@ def _arguments(hyperparameters: Mapping[str, Any]) -> str:
     def text(value: Any) -> str:
         if isinstance(value, Mapping):
             return f"({_arguments(value)})"
-        return "?" if value is None else value_text(value) if isinstance(value, float) else str(value)
+        if isinstance(value, float):
+            return value_text(value)
+        return "?" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
     return ", ".join(f"{name} {text(value)}" for name, value in hyperparameters.items())
 
@@ -192,13 +205,13 @@ def _table(caption: str, heads: Iterable[str], rows: Iterable[str], numbers: Ite
     )
 
 
-def _caption(task: Task, state: SearchState, found: Iterable[Finding], kind: str) -> tuple[str, str]:
+def _caption(task: Task, state: SearchState, found: Sequence[Finding], kind: str) -> tuple[str, str]:
     """What a picture shows in words for those who do not see it, and its caption."""
     name, metric = state.search.hyperparameter, task.metric.name
-    ends = "; ".join(
-        f"{value_text(f.value)}: {spread_text(f.mean, f.std) + ', ' if f.mean is not None else ''}{f.words}"
-        for f in found
-    )
+    means = [
+        f"{spread_text(finding.mean, finding.std)}, " if finding.mean is not None else "" for finding in found
+    ]
+    ends = "; ".join(f"{value_text(f.value)}: {mean}{f.words}" for f, mean in zip(found, means, strict=True))
     if kind == "curves":
         alternative = f"Curves of {metric} by iteration for each {name}. At the end, {ends}."
         return (

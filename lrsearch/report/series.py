@@ -13,6 +13,9 @@ from lrsearch.trial import Finished
 EARLY = 0.04
 """The share of a training whose evaluations do not set the range of a picture."""
 
+LEAST_SPAN = 0.2
+"""The range of a picture of curves is at least this share of what it shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -61,7 +64,12 @@ def shown_range(task: Task, found: Sequence[Finding]) -> tuple[float, float]:
         if isfinite(value)
     ]
     shown = [value for iteration, value in points if iteration >= settled] or [value for _, value in points]
-    return (min(shown), max(shown)) if shown else (0.0, 1.0)
+    if not shown:
+        return 0.0, 1.0
+    # Where nothing learned, all is noise around the initial loss and is to look as flat as it is.
+    low, high = min(shown), max(shown)
+    missing = max(0.0, LEAST_SPAN * abs(high) - (high - low))
+    return low - missing / 2, high + missing / 2
 
 
 def best_that_may_be(task: Task, state: SearchState) -> float | None:

@@ -9,7 +9,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from lrsearch.report.board import ending_text
+from lrsearch.report.board import ending_text, more_text
 from lrsearch.report.findings import Finding, Mark, findings
 from lrsearch.report.numbers import count_text, difference_text, places_of, value_text, with_places
 from lrsearch.report.remaining import trainings_ended, trainings_left
@@ -48,7 +48,7 @@ def status_table(
         table.add_row(Text(str(state.search), style="bold"), ladder, _state(task, state, by_search, live))
         table.add_row()
     ended = sum(trainings_ended(state) for state in by_search.values())
-    left = sum(trainings_left(task, state) for state in by_search.values())
+    left = sum(trainings_left(task, s) for s in by_search.values() if not nothing_to_wait_for(s, by_search))
     rest = f", at least {left} to go" if left else ", all searches have ended"
     legend = _legend({finding.mark for state in by_search.values() for finding in findings(task, state)})
     return Group(table, Text(f"{count_text(ended, 'training')} ended{rest}"), legend)
@@ -143,9 +143,13 @@ def _state(task: Task, state: SearchState, states: dict[SearchId, SearchState], 
         return Text("waits for\n" + ", ".join(map(str, state.waiting_for)), style="dim")
     begun = sum(not trial.ended for trial in state.trials)
     more = trainings_left(task, state) - begun
-    return Text(f"{trainings_ended(state)} ended, {begun} {'running' if live else 'begun'}\n≥ {more} more")
+    return Text(
+        f"{trainings_ended(state)} ended, {begun} {'running' if live else 'begun'}\n{more_text(more)}"
+    )
 
 
 def _legend(marks: set[Mark]) -> Text:
-    shown = [mark for mark in Mark if mark in marks and mark.glyph != " "]
-    return Text("   ".join(f"{mark.glyph} {mark}" for mark in shown), style="dim")
+    # Two marks share a glyph.
+    words = {mark.glyph: str(mark) for mark in Mark if mark in marks and mark.glyph != " "}
+    words |= {Mark.DIVERGED.glyph: "did not learn or diverged"} if Mark.DIVERGED in marks else {}
+    return Text("   ".join(f"{glyph} {word}" for glyph, word in words.items()), style="dim")

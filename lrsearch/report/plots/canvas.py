@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 
 from lrsearch.report.findings import Mark
 from lrsearch.report.numbers import value_text
@@ -25,7 +25,7 @@ def new_figure(title: str) -> tuple[Figure, Axes]:
     """Make a figure with one pair of axes and room for names on the right."""
     with matplotlib.rc_context(_FONT):
         figure = Figure(figsize=SIZE, facecolor=LIGHT.paper)
-        axes = figure.add_axes((0.1, 0.14, 0.77, 0.7), facecolor="none")
+        axes = figure.add_axes((0.1, 0.17, 0.77, 0.67), facecolor="none")
     axes.set_title(title, loc="left", color=LIGHT.ink, fontsize=FONT_SIZE + 1, fontweight="bold", pad=24)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -51,6 +51,7 @@ def scale_y(
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: value_text(float(f"{value:.6g}"))))
         return
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     span = high - low or abs(high) or 1.0
     axes.set_ylim(low - below * span, high + above * span)
 

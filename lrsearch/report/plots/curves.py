@@ -26,7 +26,7 @@ def curves_figure(task: Task, state: SearchState) -> Figure:
     So do figures 15 to 22 of arXiv:1912.11493. A candidate of which a seed diverged is drawn seed by seed,
     dashed, each up to where it ended.
     """
-    found = [finding for finding in findings(task, state) if any(t.curve for t in finding.replicas)]
+    found = [finding for finding in findings(task, state) if finding.replicas]
     figure, axes = new_figure(f"{state.search}: {task.metric.name} by iteration")
     scale_y(axes, *shown_range(task, found), log_beyond=LOG_BEYOND)
     worse_end = axes.get_ylim()[1 if task.metric.mode == "min" else 0]
@@ -84,7 +84,10 @@ def _label_ends(axes: Axes, found: Sequence[Finding], ends: Sequence[float], nam
         axes.text(
             1.06, place, text, transform=axes.transAxes, va="center", color=LIGHT.ink, fontweight=weight
         )
-    axes.text(1.06, 1.06, name, transform=axes.transAxes, va="bottom", color=LIGHT.soft_ink)
+    x, align = (
+        (1.06, "left") if len(name) < 7 else (1.165, "right")
+    )  # a long name ends where the picture does
+    axes.text(x, 1.06, name, transform=axes.transAxes, va="bottom", ha=align, color=LIGHT.soft_ink)
 
 
 def _apart(heights: Sequence[float], gap: float) -> list[float]:

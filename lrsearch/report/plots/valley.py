@@ -18,6 +18,8 @@ from lrsearch.task.model import Task
 from lrsearch.verdict import CONFIDENCE
 
 RING_WIDTH = 2.0
+CROWDED = 9
+"""Above so many candidates, words are turned to fit."""
 
 
 def valley_figure(task: Task, state: SearchState) -> Figure:
@@ -35,7 +37,7 @@ def valley_figure(task: Task, state: SearchState) -> Figure:
     for finding, colour in zip(found, LIGHT.ramp(len(found)), strict=True):
         place = _place(state, finding.value)
         if finding.mark.dead:
-            _draw_dead(axes, place, finding, colour, worse_is_up=task.metric.mode == "min")
+            _draw_dead(axes, place, finding, colour, task.metric.mode == "min", len(found) > CROWDED)
         else:
             _draw_candidate(axes, place, finding, colour)
     _draw_bound(axes, task, bound)
@@ -52,6 +54,8 @@ def _scale(axes: Axes, task: Task, found: Sequence[Finding], bound: float | None
     worse_room, better_room = (0.3 if any(finding.mark.dead for finding in found) else 0.12), 0.12
     below, above = (better_room, worse_room) if task.metric.mode == "min" else (worse_room, better_room)
     scale_y(axes, min(values, default=0.0), max(values, default=1.0), below, above)
+    if not values:
+        axes.yaxis.set_major_locator(NullLocator())
 
 
 def _draw_candidate(axes: Axes, place: float, finding: Finding, colour: str) -> None:
@@ -98,7 +102,9 @@ def _ring(axes: Axes, x: float, y: float, marker: str, size: float, colour: str,
     )
 
 
-def _draw_dead(axes: Axes, place: float, finding: Finding, colour: str, worse_is_up: bool) -> None:
+def _draw_dead(
+    axes: Axes, place: float, finding: Finding, colour: str, worse_is_up: bool, crowded: bool
+) -> None:
     edge, text_edge = (0.95, 0.9) if worse_is_up else (0.05, 0.1)
     across = axes.get_xaxis_transform()
     axes.plot(place, edge, "x", color=colour, markersize=10, markeredgewidth=2.6, transform=across, zorder=4)
@@ -113,6 +119,7 @@ def _draw_dead(axes: Axes, place: float, finding: Finding, colour: str, worse_is
         va="top" if worse_is_up else "bottom",
         color=LIGHT.soft_ink,
         fontsize=FONT_SIZE - 2,
+        rotation=90 if crowded else 0,
     )
 
 
@@ -146,7 +153,7 @@ def _label_ladder(axes: Axes, state: SearchState, found: Sequence[Finding]) -> N
         axes.set_xlabel(f"{name}, and 1 - {name} below it (log scale)")
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels(labels, rotation=45 if len(labels) > 9 else 0)
+    axes.set_xticklabels(labels, rotation=60 if len(labels) > CROWDED else 0)
     if places:
         axes.set_xlim(places[0] - 0.35, places[-1] + 0.35)
 
