@@ -43,8 +43,8 @@ class Verdict:
     """The end of a search with its evidence.
 
     ``regret_at_most`` bounds what the chosen candidate loses to the best of those trained, as a fraction of the
-    best one's mean metric, with 95 % confidence; None where it cannot be had (one seed, or nothing learned).
-    It holds for the seeds that were trained, looked at once. ``resolved`` says whether it is within ``tolerance``.
+    best one's metric, with 95 % confidence; None where it cannot be had (one seed, or nothing learned). It holds
+    for a search that is looked at once, when it ends. ``resolved`` says whether it is within ``tolerance``.
     ``ties`` are the other values that may still be the best, at the same confidence.
     """
 
@@ -179,44 +179,46 @@ def _paired_differences(candidate: Candidate, chosen: Candidate, mode: Mode) -> 
     return [sign * (own[seed] - other[seed]) for seed in own.keys() & other.keys()]
 
 
-def _allowance(chosen: Candidate, rivals: dict[int, Candidate]) -> float | None:
-    """How far the mean of a rival may truly lie from where it was measured, against the chosen one's.
-
-    Candidates and seeds make a two-way table; what an additive model leaves over is pooled (Hsu 1996,
-    Multiple Comparisons, chapter 4: comparisons with the best, with blocks).
-    """
-    near = [chosen, *(c for rung, c in rivals.items() if abs(rung - chosen.rung) <= POOLED_RUNGS)]
-    seeds = sorted(set.intersection(*(set(candidate.values) for candidate in near)))
-    if len(near) < 2 or len(seeds) < 2:
-        return None
-    table = np.array([[candidate.values[seed] for seed in seeds] for candidate in near])
-    residuals = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0, keepdims=True) + table.mean()
-    freedom = (len(near) - 1) * (len(seeds) - 1)
-    error = np.sqrt((residuals**2).sum() / freedom * 2 / len(seeds))
-    return float(dunnett_critical_value(len(rivals), freedom) * error)
-
-
-def _losses(chosen: Candidate, rivals: dict[int, Candidate], mode: Mode) -> dict[int, float]:
-    """The most that the chosen candidate may lose to each rival, in the metric's unit."""
-    allowance = _allowance(chosen, rivals)
-    if allowance is None:
-        return {}
-    return {rung: allowance - fmean(_paired_differences(c, chosen, mode)) for rung, c in rivals.items()}
-
-
 def _regret_bound(chosen: Candidate, rivals: dict[int, Candidate], mode: Mode) -> float | None:
-    if len(chosen.values) < 2 or chosen.mean is None:
+    if len(chosen.values) < 2:
         return None
     if not rivals:
         return 0.0
     losses = _losses(chosen, rivals, mode)
-    if not losses:
-        return None
-    loss = max(0.0, *losses.values())
-    best = chosen.mean - loss if mode == "min" else chosen.mean + loss
-    return loss / abs(best) if best * chosen.mean > 0 else None
+    return max(0.0, *losses.values()) if losses else None
 
 
 def _ties(chosen: Candidate, rivals: dict[int, Candidate], mode: Mode) -> list[int]:
     losses = _losses(chosen, rivals, mode)
     return [rung for rung in sorted(rivals) if losses.get(rung, 1.0) > 0]
+
+
+def _losses(chosen: Candidate, rivals: dict[int, Candidate], mode: Mode) -> dict[int, float]:
+    """The most that the chosen candidate may lose to each rival, as a fraction of the rival's metric.
+
+    Multiple comparisons with the best (Hsu 1996, Multiple Comparisons, chapter 4): candidates and seeds make a
+    two-way table, and what an additive model leaves over, pooled near the leader, is the noise. Metrics that are
+    all positive are compared as logarithms: their spread grows with their size, and a difference of logarithms is
+    the very ratio that regret is about. Others are compared as they are, over the chosen one's size.
+    """
+    seeds = sorted(set.intersection(*(set(candidate.values) for candidate in (chosen, *rivals.values()))))
+    if len(seeds) < 2:
+        return {}
+    tables = {c.rung: np.array([c.values[seed] for seed in seeds]) for c in (chosen, *rivals.values())}
+    as_logarithms = all((values > 0).all() for values in tables.values())
+    size = abs(tables[chosen.rung].mean())
+    if not as_logarithms and not size:
+        return {}
+    scaled = {rung: np.log(values) if as_logarithms else values / size for rung, values in tables.items()}
+    near = np.array([values for rung, values in scaled.items() if abs(rung - chosen.rung) <= POOLED_RUNGS])
+    if len(near) < 2:
+        return {}
+    residuals = near - near.mean(axis=1, keepdims=True) - near.mean(axis=0, keepdims=True) + near.mean()
+    freedom = (len(near) - 1) * (len(seeds) - 1)
+    error = np.sqrt((residuals**2).sum() / freedom * 2 / len(seeds))
+    allowance = dunnett_critical_value(len(rivals), freedom) * error
+    sign = 1 if mode == "min" else -1
+    ahead = {rung: sign * (scaled[rung] - scaled[chosen.rung]).mean() for rung in rivals}
+    if not as_logarithms:
+        return {rung: float(allowance - lead) for rung, lead in ahead.items()}
+    return {rung: float(sign * np.expm1(sign * (allowance - lead))) for rung, lead in ahead.items()}

@@ -1,0 +1,144 @@
+"""Verdicts: the statistics against SciPy and simulation, and what they make of plain cases."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lrsearch.search import AtLimit, Bracketed, NoneLearned
+from lrsearch.task.model import Searched
+from lrsearch.trial import Diverged, Evaluation, Finished, SearchId, Trial, TrialSpec
+from lrsearch.verdict import Verdict, dunnett_critical_value, judge
+
+SEARCH = SearchId("sgd", "lr")
+SEARCHED = Searched(0.1, "lr", (1e-8, 1e3))
+
+
+def trials_of(table: Mapping[int, list[float | None]], initial: float = 2.3) -> list[Trial]:
+    trials = []
+    for rung, values in table.items():
+        for seed, value in enumerate(values):
+            spec = TrialSpec(SEARCH, rung, seed, {"lr": SEARCHED.ladder.value(rung)})
+            outcome = Diverged(100) if value is None else Finished(value)
+            last = () if value is None else (Evaluation(5000, value),)
+            trials.append(Trial(f"sgd/lr/{len(trials)}", spec, (Evaluation(0, initial), *last), outcome))
+    return trials
+
+
+def verdict_of(table: Mapping[int, list[float | None]], rung: int, mode: str = "min", initial: float = 2.3) -> Verdict:
+    trials = trials_of(table, initial)
+    return judge(SEARCH, SEARCHED, Bracketed(rung), trials, mode, tolerance=0.05)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("freedom", [4, 10, 40])
+def test_one_comparison_is_students_t(freedom: int) -> None:
+    assert dunnett_critical_value(1, freedom) == pytest.approx(stats.t.ppf(0.95, freedom), abs=2e-3)
+
+
+@pytest.mark.parametrize(("comparisons", "freedom"), [(2, 6), (3, 20), (5, 12), (9, 60)])
+def test_critical_values_agree_with_the_multivariate_t(comparisons: int, freedom: int) -> None:
+    correlation = np.full((comparisons, comparisons), 0.5) + 0.5 * np.eye(comparisons)
+    critical = dunnett_critical_value(comparisons, freedom)
+    inside = stats.multivariate_t.cdf(np.full(comparisons, critical), shape=correlation, df=freedom, random_state=0)
+    assert inside == pytest.approx(0.95, abs=2e-3)
+
+
+def test_critical_values_agree_with_the_published_table() -> None:
+    """Dunnett (1955), table 1a: one-sided, 95 %."""
+    assert dunnett_critical_value(2, 5) == pytest.approx(2.44, abs=0.006)
+    assert dunnett_critical_value(3, 20) == pytest.approx(2.19, abs=0.006)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.01, 0.03, 0.1])
+def test_the_bound_on_regret_holds_in_95_per_cent_of_searches(gap: float) -> None:
+    """Three to five candidates near a tie, seed effects shared by all, spread of 5 % of the loss."""
+    random = np.random.default_rng(int(1000 * gap))
+    exceeded = 0
+    searches = 600
+    for _ in range(searches):
+        true = 0.4 * (1 + gap) ** np.abs(np.arange(-2, 3))
+        seed_effect = random.normal(0, 0.03, 3)
+        losses = true[:, None] * np.exp(random.normal(0, 0.05, (5, 3)) + seed_effect)
+        table = {rung - 2: list(row) for rung, row in enumerate(losses)}
+        best = int(losses.mean(axis=1).argmin())
+        verdict = verdict_of(table, best - 2)
+        assert verdict.regret_at_most is not None
+        exceeded += true[best] / true.min() - 1 > verdict.regret_at_most
+    # 5 % of 600 is 30; a binomial count stays under 47 but once in a thousand.
+    assert exceeded <= 47
+
+
+def test_a_clear_choice_is_resolved_without_ties() -> None:
+    verdict = verdict_of({-3: [0.40, 0.41, 0.42], -2: [0.30, 0.305, 0.31], -1: [0.38, 0.39, 0.40]}, rung=-2)
+    assert verdict.chosen == 0.1
+    assert verdict.bracket == (0.03, 0.3)
+    assert verdict.ties == ()
+    assert verdict.regret_at_most == 0
+    assert verdict.resolved
+
+
+def test_a_near_tie_is_named_and_not_resolved() -> None:
+    verdict = verdict_of({-3: [0.45, 0.43, 0.47], -2: [0.35, 0.39, 0.33], -1: [0.36, 0.35, 0.40]}, rung=-2)
+    assert verdict.ties == (0.3,)
+    assert verdict.regret_at_most is not None
+    assert verdict.regret_at_most > 0.05
+    assert not verdict.resolved
+
+
+def test_noise_that_all_candidates_share_does_not_count() -> None:
+    """Paired seeds: a hard seed is hard at every rate."""
+    verdict = verdict_of({-3: [0.80, 0.44, 0.22], -2: [0.60, 0.33, 0.165], -1: [0.78, 0.43, 0.214]}, rung=-2)
+    assert verdict.resolved
+
+
+def test_differences_are_paired_with_the_chosen_one() -> None:
+    verdict = verdict_of({-2: [0.3, 0.4, 0.5], -1: [0.4, 0.5, 0.9]}, rung=-2)
+    row = verdict.rows[1]
+    assert row.difference == pytest.approx(0.2)
+    assert row.difference_error == pytest.approx(np.std([0.1, 0.1, 0.4], ddof=1) / 3**0.5)
+    assert row.std == pytest.approx(np.std([0.4, 0.5, 0.9], ddof=1))
+
+
+def test_a_candidate_with_a_diverged_seed_has_no_mean_and_is_no_rival() -> None:
+    verdict = verdict_of({-2: [0.3, 0.31, 0.32], -1: [0.1, None, 0.1]}, rung=-2)
+    row = verdict.rows[1]
+    assert (row.mean, row.std, row.learned, row.diverged) == (None, None, False, {1: 100})
+    assert verdict.ties == ()
+
+
+def test_one_seed_bounds_nothing() -> None:
+    verdict = verdict_of({-3: [0.4], -2: [0.3], -1: [0.4]}, rung=-2)
+    assert verdict.regret_at_most is None
+    assert not verdict.resolved
+    assert verdict.ties == (0.03, 0.3), "any may be as good"
+
+
+def test_at_a_limit_nothing_is_resolved() -> None:
+    trials = trials_of({-2: [0.3, 0.3, 0.31], -1: [0.5, 0.5, 0.51]})
+    verdict = judge(SEARCH, SEARCHED, AtLimit(-2, "lowest"), trials, "min", 0.05)
+    assert (verdict.name, verdict.chosen, verdict.resolved) == ("at_limit", 0.1, False)
+
+
+def test_where_none_learned_nothing_is_chosen() -> None:
+    trials = trials_of({-2: [None, None, None], -1: [2.3, 2.3, 2.3]})
+    verdict = judge(SEARCH, SEARCHED, NoneLearned(), trials, "min", 0.05)
+    assert (verdict.name, verdict.chosen, verdict.regret_at_most, verdict.ties) == ("none_learned", None, None, ())
+
+
+def test_accuracy_regret_is_a_fraction_of_the_best_accuracy() -> None:
+    verdict = verdict_of(
+        {-3: [0.80, 0.81, 0.80], -2: [0.88, 0.89, 0.87], -1: [0.88, 0.86, 0.89]}, rung=-2, mode="max", initial=0.1
+    )
+    assert verdict.ties == (0.3,)
+    assert verdict.regret_at_most is not None
+    assert 0 < verdict.regret_at_most < 0.1
+
+
+def test_metrics_that_may_be_negative_are_compared_as_they_are() -> None:
+    verdict = verdict_of({-3: [-1.0, -1.1, -1.0], -2: [-2.0, -2.1, -2.0], -1: [-1.2, -1.3, -1.2]}, rung=-2, initial=0.5)
+    assert verdict.resolved
+
+
+def test_iterations_count_every_replica() -> None:
+    assert verdict_of({-2: [0.3, 0.3], -1: [0.4, None]}, rung=-2).iterations == 15_000
