@@ -88,7 +88,7 @@ class Board:
     def _standing(self, state: SearchState, states: Mapping[SearchId, SearchState]) -> RenderableType:
         """The right column: what goes on in a search, or how it ended."""
         if state.failures:
-            return Text("failed\nmend the cause, run again", style="bold red")
+            return Text("failed\nmend it, run again", style="bold red")
         if state.verdict is not None:
             return ending_text(state.verdict)
         if lost := nothing_to_wait_for(state, states):

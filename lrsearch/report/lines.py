@@ -54,8 +54,8 @@ class Lines:
         left = count_text(trainings_left(self.task, state), "training")
         earlier = trainings_ended(state)
         if earlier or trial.curve:
-            ended = f"{count_text(earlier, 'training')} ended before"
-            return f"{state.search}: goes on, {ended}, at least {left} to go"
+            ended = f", {count_text(earlier, 'training')} ended before" if earlier else ""
+            return f"{state.search}: goes on{ended}, at least {left} to go"
         start = value_text(state.searched.start)
         length = f"{self.task.budget.iterations} iterations"
         return f"{state.search}: searched from {start}, at least {left} of {length} each"
@@ -72,7 +72,7 @@ class Lines:
         others = {known.search: known for known in self.coordinator.states if known.search != state.search}
         after = state_of(self.task, state.search, trials, chosen_values(others.values()))
         finding = next(f for f in findings(self.task, after) if f.rung == trial.spec.rung)
-        if finding.mark not in (Mark.RUNNING, Mark.FAILED):
+        if finding.ended == finding.planned and finding.mark is not Mark.FAILED:
             self._print(f"{state.search} = {value}: {_result(finding)}")
 
     def _state(self, search: SearchId) -> SearchState:

@@ -9,7 +9,7 @@ from string import Template
 from typing import Any
 
 from lrsearch.report.export import to_yaml, write_atomically
-from lrsearch.report.findings import Finding, findings
+from lrsearch.report.findings import Finding, Mark, findings
 from lrsearch.report.numbers import percent_text, spread_text, value_text
 from lrsearch.report.palette import DARK, LIGHT, dark_of
 from lrsearch.report.plots import curves_figure, to_png, to_svg, valley_figure
@@ -214,10 +214,9 @@ def _caption(task: Task, state: SearchState, found: Sequence[Finding], kind: str
     ends = "; ".join(f"{value_text(f.value)}: {mean}{f.words}" for f, mean in zip(found, means, strict=True))
     if kind == "curves":
         alternative = f"Curves of {metric} by iteration for each {name}. At the end, {ends}."
-        return (
-            alternative,
-            "Mean over seeds; the band is one standard deviation. Dashed: seeds of a candidate that diverged.",
-        )
+        diverged = any(finding.mark is Mark.DIVERGED for finding in found)
+        dashed = " Dashed: seeds of a candidate that diverged." if diverged else ""
+        return alternative, f"Mean over seeds; the band is one standard deviation.{dashed}"
     alternative = f"{metric} at iteration {task.budget.iterations} over the ladder of {name}. {ends}."
     return alternative, "The valley: where each candidate ended. What did not learn stands at the edge."
 

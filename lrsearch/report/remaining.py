@@ -17,34 +17,38 @@ def trainings_ended(state: SearchState) -> int:
 def trainings_left(task: Task, state: SearchState) -> int:
     """Count the trainings that must yet end before the search can: running ones, and the fewest that follow.
 
-    It is a lower bound, reached if one of the candidates in hand is the best and all beside it are worse. A
-    search that has ended has none left.
+    It is a lower bound, reached if one of the candidates in hand, or the next, is the best and all beside it are
+    worse. A search that has ended has none left.
     """
     if state.verdict is not None:
         return 0
-    decision = strategy_for(task, state.searched).decide(_without_failures(state))
-    launched = {rung for rung, _ in decision.replicas} if isinstance(decision, Launch) else set()
-    rungs = launched | {trial.spec.rung for trial in state.trials}
-    return min(_left_if_best(task, state, rung) for rung in sorted(rungs))
+    hoped_for = {trial.spec.rung for trial in state.trials}
+    if isinstance(decision := strategy_for(task, state.searched).decide(_without_failures(state)), Launch):
+        hoped_for |= {rung for rung, _ in decision.replicas}
+    return min(_left_if_best(task, state, rung) for rung in (*sorted(hoped_for), None))
 
 
-def _left_if_best(task: Task, state: SearchState, best: int) -> int:
-    """How many trainings are left if ``best`` turns out best and all else that is not known yet diverges."""
+def _left_if_best(task: Task, state: SearchState, best: int | None) -> int:
+    """How many trainings are left if ``best`` turns out best and all else that is not known yet diverges.
+
+    With None, it is the first candidate that is launched once all of those in hand have diverged.
+    """
     strategy = strategy_for(task, state.searched)
     known = _without_failures(state)
-    good = _good_outcome(known, best, task.metric.mode)
-
-    def end(trial: Trial) -> Trial:
-        outcome = good if trial.spec.rung == best else Diverged(0)
-        return replace(trial, curve=trial.curve or (Evaluation(0, 0.0),), outcome=outcome)
-
-    trials = [trial if trial.ended else end(trial) for trial in known]
+    trials = [trial if trial.ended else _ended(trial, best, known, task.metric.mode) for trial in known]
     made_up = sum(not trial.ended for trial in known)
     while isinstance(decision := strategy.decide(trials), Launch):
+        best = decision.replicas[0][0] if best is None else best
         for rung, seed in decision.replicas:
-            trials.append(end(Trial(f"made up {made_up}", TrialSpec(state.search, rung, seed, {}))))
+            trial = Trial(f"made up {made_up}", TrialSpec(state.search, rung, seed, {}))
+            trials.append(_ended(trial, best, known, task.metric.mode))
             made_up += 1
     return made_up
+
+
+def _ended(trial: Trial, best: int | None, known: Sequence[Trial], mode: Mode) -> Trial:
+    outcome = _good_outcome(known, trial.spec.rung, mode) if trial.spec.rung == best else Diverged(0)
+    return replace(trial, curve=trial.curve or (Evaluation(0, 0.0),), outcome=outcome)
 
 
 def _good_outcome(known: Sequence[Trial], rung: int, mode: Mode) -> Outcome:

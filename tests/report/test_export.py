@@ -1,0 +1,180 @@
+import re
+
+import pytest
+import yaml
+from report_runs import Run, blocked, entry, failing, lr, make_task, none_learned, paper_task
+
+from lrsearch.errors import UnfinishedError
+from lrsearch.report import export
+from lrsearch.report.export import chosen, to_yaml, write_yaml
+from lrsearch.task.model import Shared
+from lrsearch.trial import SearchId
+
+MADE_WITH = {"torch": "2.13.0", "device": "cpu", "date": "2026-11-23T11:40:00Z"}
+CHOSEN = """\
+lrsearch: 0.1.0
+task: fashion_mnist_fc
+fingerprint: '12e5'
+metric: {name: train_loss, iteration: 5000, window: 1}
+chosen:
+  sgd:
+    optimizer: sgd
+    hyperparameters: {lr: 0.03}
+    searches:
+      lr:
+        verdict: bracketed
+        resolved: false
+        regret_at_most: REGRET
+        mean: 0.38883
+        std: 0.012271
+        seeds: 3
+        bracket: [0.01, 0.1]
+        ties: [0.1, 0.3]
+        iterations: 75250
+  adam:
+    optimizer: adam
+    hyperparameters:
+      lr: 0.001
+      betas: [0.9, 0.99]
+    searches:
+      lr:
+        verdict: bracketed
+        resolved: true
+        regret_at_most: 0.0
+        mean: 0.307765
+        std: 0.00656348
+        seeds: 3
+        bracket: [0.0003, 0.003]
+        ties: []
+        iterations: 60000
+  amsgrad:
+    optimizer: adam
+    hyperparameters: {lr: 0.001, amsgrad: true}
+  adabound:
+    optimizer: pytorch_optimizer:AdaBound
+    hyperparameters: {lr: 0.001, final_lr: 0.00375}
+  cprop_sgd:
+    optimizer: sgd
+    hyperparameters:
+      lr: 0.03
+      cprop: {c: 3.0, beta: 0.999}
+    searches:
+      cprop.c:
+        verdict: bracketed
+        resolved: true
+        regret_at_most: 0.0
+        mean: 0.350123
+        std: 0.00809855
+        seeds: 3
+        bracket: [1.0, 9.0]
+        ties: []
+        iterations: 45000
+made_with: {torch: 2.13.0, device: cpu, date: '2026-11-23T11:40:00Z'}
+"""
+
+
+def content(run: Run, partial: bool = False):
+    return chosen(run.task, run.states().values(), MADE_WITH, "12e5", partial=partial)
+
+
+def test_the_whole_file_of_a_finished_study(finished):
+    regret = finished.states()[SearchId("sgd", "lr")].verdict.regret_at_most
+    assert to_yaml(content(finished)) == CHOSEN.replace("REGRET", f"{regret:.4g}")
+
+
+def test_what_is_written_reads_back_the_same(finished, tmp_path):
+    write_yaml(tmp_path / "new" / "chosen.yaml", content(finished))
+    assert yaml.safe_load((tmp_path / "new" / "chosen.yaml").read_text()) == content(finished)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["chosen.yaml"]
+
+
+def test_a_crash_while_writing_leaves_the_old_file(finished, tmp_path, monkeypatch):
+    path = tmp_path / "chosen.yaml"
+    path.write_text("old")
+    monkeypatch.setattr(export.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("power cut")))
+    with pytest.raises(OSError, match="power cut"):
+        write_yaml(path, content(finished))
+    assert path.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["chosen.yaml"]
+
+
+@pytest.mark.parametrize("value", [1e-5, 1e-8, 3e-4, 1e16, 0.0375, 27.0, 0.9997])
+def test_numbers_are_numbers_to_readers_of_either_yaml(value):
+    text = to_yaml({"chosen": {"lr": value}})[len("chosen: {lr: ") : -len("}\n")]
+    assert float(text) == value
+    assert re.fullmatch(r"[-+]?[0-9]+\.[0-9]+([eE][-+][0-9]+)?", text), text
+
+
+@pytest.mark.parametrize(
+    "text", ["12e5", "0o17", "1.5", "017", "0x1f", "2026-11-23", "true", "no", "null", "1_000"]
+)
+def test_strings_that_look_like_something_else_are_quoted(text):
+    written = to_yaml({"fingerprint": text})
+    assert f"fingerprint: '{text}'" in written
+    assert yaml.safe_load(written) == {"fingerprint": text}
+
+
+def test_an_unfinished_study_is_refused_with_what_is_left():
+    with pytest.raises(UnfinishedError) as refused:
+        content(Run(paper_task()).go(evaluations=150))
+    assert str(refused.value) == (
+        "fashion_mnist_fc has not ended: sgd/lr: at least 4 of 9 trainings to go; adam/lr: at least 6 of 9 trainings "
+        "to go; cprop_sgd/cprop.c: at least 6 of 6 trainings to go; go on with: lrsearch resume fashion_mnist_fc, "
+        "or export what there is with --partial"
+    )
+
+
+def test_a_failed_training_is_named_as_failed():
+    with pytest.raises(UnfinishedError, match=r"sgd/lr: at least 8 of 9 trainings to go \(1 failed\)"):
+        content(failing())
+
+
+def test_a_partial_export_has_no_value_where_none_is_known():
+    partial = content(Run(paper_task()).go(evaluations=150), partial=True)["chosen"]
+    assert partial["sgd"]["hyperparameters"] == {"lr": None}
+    assert partial["sgd"]["searches"]["lr"] == {"verdict": "unfinished", "resolved": False}
+    assert partial["adabound"]["hyperparameters"] == {"lr": None, "final_lr": None}
+
+
+def test_a_search_that_found_nothing_stands_with_its_verdict_and_no_value():
+    only = content(none_learned())["chosen"]["sgd"]
+    assert only["hyperparameters"] == {"lr": None}
+    assert only["searches"]["lr"]["verdict"] == "none_learned"
+    assert only["searches"]["lr"]["bracket"] == []
+
+
+def test_a_search_that_waits_for_one_that_found_nothing_does_not_hold_up_the_rest():
+    found = content(blocked())["chosen"]
+    assert found["adam"]["hyperparameters"]["lr"] == 1e-3
+    assert found["cprop_sgd"]["searches"]["cprop.c"] == {
+        "verdict": "not_searched",
+        "resolved": False,
+        "waits_for": ["sgd/lr"],
+    }
+
+
+def test_entries_whose_searches_were_left_out_are_left_out(finished):
+    only_adam = [state for search, state in finished.states().items() if search.entry == "adam"]
+    found = chosen(finished.task, only_adam, MADE_WITH, "x")["chosen"]
+    assert list(found) == ["adam", "amsgrad"]
+
+
+def test_a_wrapper_without_numbers_of_its_own_is_still_there():
+    task = make_task(
+        {
+            "sgd": entry("sgd", hyperparameters={"lr": lr(0.1)}),
+            "plain": entry(
+                "plain", "sgd", hyperparameters={"lr": Shared(SearchId("sgd", "lr"))}, wrapped_in_cprop=True
+            ),
+            "named": entry(
+                "named",
+                "sgd",
+                hyperparameters={"lr": 0.1},
+                options={"cprop.measure": "x"},
+                wrapped_in_cprop=True,
+            ),
+        }
+    )
+    found = content(Run(task).go())["chosen"]
+    assert found["plain"]["hyperparameters"] == {"lr": 0.03, "cprop": {}}
+    assert found["named"]["hyperparameters"] == {"lr": 0.1, "cprop": {"measure": "x"}}

@@ -1,0 +1,107 @@
+"""One sentence a search, whole: what was chosen and how sure that is, or what is in the way."""
+
+from report_runs import (
+    Run,
+    accuracy_over_beta,
+    at_limit,
+    blocked,
+    failing,
+    none_learned,
+    one_seed,
+    paper_task,
+)
+
+from lrsearch.report.numbers import percent_text
+from lrsearch.report.sentences import sentence
+from lrsearch.trial import SearchId
+
+SGD = SearchId("sgd", "lr")
+CPROP_C = SearchId("cprop_sgd", "cprop.c")
+
+
+def said(run: Run, search: SearchId = SGD) -> str:
+    states = run.states()
+    return sentence(run.task, states[search], states)
+
+
+def test_a_choice_with_ties_that_is_not_resolved(finished):
+    bound = percent_text(finished.states()[SGD].verdict.regret_at_most)
+    assert said(finished) == (
+        "sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3888 ± 0.0123 over 3 seeds; "
+        "0.1 (0.4 ± 2.9 % worse) and 0.3 (4.4 ± 3.0 % worse) may still be as good, and "
+        f"with 95 % confidence it loses at most {bound} to the best "
+        "of those trained, more than the tolerance of 5 %, so more seeds would tell."
+    )
+
+
+def test_a_choice_that_is_the_best(finished):
+    assert said(finished, SearchId("adam", "lr")) == (
+        "adam/lr = 1e-3: bracketed by 3e-4 and 3e-3, mean train_loss 0.3078 ± 0.0066 over 3 seeds; "
+        "with 95 % confidence it is the best of those trained."
+    )
+
+
+def test_a_choice_at_a_closed_end():
+    run = Run(paper_task(), loss=lambda spec, i: 2.3 - i / 5000 * (2 - 0.1 * abs(spec.rung)))
+    assert said(run.go(), CPROP_C).startswith(
+        "cprop_sgd/cprop.c = 1: the lowest there is, and 3 is worse, mean train_loss"
+    )
+
+
+def test_a_metric_that_is_to_be_high():
+    assert said(accuracy_over_beta(), SearchId("cprop_sgd", "cprop.beta")) == (
+        "cprop_sgd/cprop.beta = 0.999: bracketed by 0.997 and 0.9997, mean accuracy 0.8309 ± 0.0033 over 3 seeds; "
+        "with 95 % confidence it is the best of those trained."
+    )
+
+
+def test_one_seed_cannot_say_how_much_is_lost():
+    assert said(one_seed()) == (
+        "sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3779 over 1 seed; 0.01 (11.6 % worse), "
+        "0.1 (3.5 % worse) and 0.3 (7.6 % worse) may still be as good, and how much it may lose to the best "
+        "cannot be said from 1 seed."
+    )
+
+
+def test_a_limit_says_what_to_change():
+    assert said(at_limit()) == (
+        "sgd/lr = 0.3: the best lies at the lowest limit (0.3), so what is beyond it is unknown, mean train_loss "
+        "0.4060 ± 0.0095 over 3 seeds; give a lower limit in search.limits.lr and run again."
+    )
+
+
+def test_nothing_learned_says_what_to_try():
+    assert said(none_learned()) == (
+        "sgd/lr: nothing chosen, since none of the 5 candidates from 0.01 to 1 ended 1 % better than it began; "
+        "check the workload's data and loss, train longer (budget.iterations), or widen search.limits.lr."
+    )
+
+
+def test_a_failed_training_shows_the_last_line_of_its_error():
+    assert said(failing()) == (
+        "sgd/lr: the training at 0.1 with seed 1 failed: RuntimeError: out of memory; mend the cause and run again, "
+        "what has ended is kept."
+    )
+
+
+def test_before_anything_has_ended():
+    assert (
+        said(Run(paper_task()))
+        == "sgd/lr: no candidate has ended and learned yet, at least 9 trainings to go."
+    )
+
+
+def test_halfway_it_says_what_is_best_so_far():
+    assert said(Run(paper_task()).go(evaluations=150)) == (
+        "sgd/lr: 1 is best after 5 trainings (mean train_loss 0.4504), at least 4 trainings to go."
+    )
+
+
+def test_what_a_search_waits_for():
+    assert said(Run(paper_task()), CPROP_C) == "cprop_sgd/cprop.c: waits for sgd/lr."
+
+
+def test_what_a_search_waits_for_in_vain():
+    assert said(blocked(), CPROP_C) == (
+        "cprop_sgd/cprop.c: not searched, since it needs a value from sgd/lr, which found nothing."
+    )

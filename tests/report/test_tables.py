@@ -1,0 +1,188 @@
+"""Tables for a terminal, whole."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+from report_runs import (
+    Run,
+    accuracy_over_beta,
+    at_limit,
+    blocked,
+    failing,
+    none_learned,
+    one_seed,
+    paper_task,
+)
+from rich.console import Console
+
+from lrsearch.report.numbers import percent_text
+from lrsearch.report.tables import explain, status_table
+from lrsearch.trial import SearchId
+
+SGD = SearchId("sgd", "lr")
+
+EXPLAINED = """\
+sgd/lr ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+       lr   train_loss    ± std   seeds       worse by   verdict
+ ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+     0.01       0.4212   0.0103       3    8.3 ± 3.1 %   worse
+ ★   0.03       0.3888   0.0123       3                  chosen
+ ≈    0.1       0.3905   0.0090       3    0.4 ± 2.9 %   may be as good
+ ≈    0.3       0.4060   0.0095       3    4.4 ± 3.0 %   may be as good
+        1       0.4504   0.0108       3   15.8 ± 3.1 %   worse
+ ✗      3                             3                  diverged at iteration 250 (seeds 0, 2), 500 (seed 1)
+
+ sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3888 ± 0.0123 over 3 seeds; 0.1 (0.4 ± 2.9 % worse) and
+ 0.3 (4.4 ± 3.0 % worse) may still be as good, and with 95 % confidence it loses at most BOUND to the best of those
+ trained, more than the tolerance of 5 %, so more seeds would tell.
+ 18 trainings, 75,250 iterations, 760 s of training
+
+adam/lr ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+       lr   train_loss    ± std   seeds       worse by   verdict
+ ───────────────────────────────────────────────────────────────
+     1e-4       0.3388   0.0095       3   10.1 ± 1.0 %   worse
+     3e-4       0.3177   0.0067       3    3.2 ± 0.0 %   worse
+ ★   1e-3       0.3078   0.0066       3                  chosen
+     3e-3       0.3206   0.0069       3    4.2 ± 0.1 %   worse
+
+ adam/lr = 1e-3: bracketed by 3e-4 and 3e-3, mean train_loss 0.3078 ± 0.0066 over 3 seeds; with 95 % confidence it is
+ the best of those trained.
+ 12 trainings, 60,000 iterations, 600 s of training
+
+cprop_sgd/cprop.c ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+     cprop.c   train_loss    ± std   seeds      worse by   verdict
+ ─────────────────────────────────────────────────────────────────
+           1       0.3560   0.0081       3   1.7 ± 0.0 %   worse
+ ★         3       0.3501   0.0081       3                 chosen
+           9       0.3557   0.0083       3   1.6 ± 0.0 %   worse
+
+ cprop_sgd/cprop.c = 3: bracketed by 1 and 9, mean train_loss 0.3501 ± 0.0081 over 3 seeds; with 95 % confidence it is
+ the best of those trained.
+ 9 trainings, 45,000 iterations, 450 s of training
+
+train_loss at iteration 5000, better if low: mean and standard deviation over seeds. Worse by: mean difference to the
+chosen one on the same seeds ± its standard error, against the chosen one's mean.
+"""
+EXPLAINED_HALFWAY = """\
+sgd/lr ─────────────────────────────────────────────────────────────────────────
+
+     lr   train_loss    ± std    seeds   worse by   verdict
+ ──────────────────────────────────────────────────────────────────────────────
+ ★    1       0.4504   0.0108        3              best so far
+ ✗    3                         2 of 3              diverged at iteration 250
+                                                    (seed 0), 500 (seed 1)
+
+ sgd/lr: 1 is best after 5 trainings (mean train_loss 0.4504), at least 4
+ trainings to go.
+ 5 trainings, 15,250 iterations, 158 s of training
+
+adam/lr ────────────────────────────────────────────────────────────────────────
+
+       lr   train_loss    ± std    seeds   worse by   verdict
+ ────────────────────────────────────────────────────────────────
+ ★   1e-4       0.3388   0.0095        3              best so far
+ ▶   3e-4                         0 of 3              running
+
+ adam/lr: 1e-4 is best after 3 trainings (mean train_loss 0.3388), at least 6
+ trainings to go.
+ 3 trainings, 19,250 iterations, 150 s of training
+
+cprop_sgd/cprop.c ──────────────────────────────────────────────────────────────
+ cprop_sgd/cprop.c: waits for sgd/lr.
+ 0 trainings, 0 iterations
+
+train_loss at iteration 5000, better if low: mean and standard deviation over
+seeds. Worse by: mean difference to the chosen one on the same seeds ± its
+standard error, against the chosen one's mean.
+"""
+STATUS = """\
+search              ladder, means so far               state
+─────────────────────────────────────────────────────────────────────────────
+sgd/lr               0.01    0.03    0.1     0.3…      bracketed, unresolved
+                     0.4212 ★0.3888 ≈0.3905 ≈0.4060    loses ≤ BOUND
+
+adam/lr              1e-4    3e-4    1e-3    3e-3      bracketed, resolved
+                     0.3388  0.3177 ★0.3078  0.3206    the best of these
+
+cprop_sgd/cprop.c    1       3       9                 bracketed, resolved
+                     0.3560 ★0.3501  0.3557            the best of these
+
+39 trainings ended, all searches have ended
+★ chosen   ≈ may be as good   ✗ did not learn or diverged
+"""
+STATUS_HALFWAY = """\
+search              ladder, means so far               state
+─────────────────────────────────────────────────────────────────────────────
+sgd/lr               1       3                         5 ended, 0 running
+                    ★0.4504 ✗                          ≥ 4 more
+
+adam/lr              1e-4    3e-4                      3 ended, 2 running
+                    ★0.3388 ▶28 %                      ≥ 4 more
+
+cprop_sgd/cprop.c                                      waits for
+                                                       sgd/lr
+
+8 trainings ended, at least 16 to go
+★ best so far   ✗ did not learn or diverged   ▶ running
+"""
+
+
+def printed(renderable, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    return "".join(line.rstrip() + "\n" for line in console.file.getvalue().splitlines())
+
+
+@pytest.fixture(scope="module")
+def bound(finished):
+    return percent_text(finished.states()[SGD].verdict.regret_at_most)
+
+
+@pytest.fixture
+def halfway():
+    return Run(paper_task()).go(evaluations=150)
+
+
+def test_explain_shows_the_evidence_of_each_choice(finished, bound):
+    text = printed(explain(finished.task, finished.states().values()), 120)
+    assert text == EXPLAINED.replace("BOUND", bound)
+
+
+def test_explain_shows_what_is_known_halfway(halfway):
+    assert printed(explain(halfway.task, halfway.states().values())) == EXPLAINED_HALFWAY
+
+
+def test_status_shows_where_each_search_stands(finished, halfway, bound):
+    assert printed(status_table(finished.task, finished.states().values())) == STATUS.replace("BOUND", bound)
+    assert printed(status_table(halfway.task, halfway.states().values())) == STATUS_HALFWAY
+
+
+def test_without_a_run_nothing_is_said_to_run(halfway):
+    text = printed(status_table(halfway.task, halfway.states().values(), live=False))
+    assert "3 ended, 2 begun" in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("make", [at_limit, none_learned, failing, blocked, one_seed, accuracy_over_beta])
+def test_tables_keep_to_the_width(make, width):
+    run = make()
+    for table in (
+        explain(run.task, run.states().values()),
+        status_table(run.task, run.states().values(), width),
+    ):
+        assert max(map(len, printed(table, width).splitlines())) <= width
+
+
+def test_only_the_pictures_load_matplotlib():
+    """A terminal answers at once: no picture library behind a table."""
+    code = (
+        "import sys; import lrsearch.report.tables, lrsearch.report.progress, lrsearch.report.export; "
+        "print([m for m in ('matplotlib', 'torch', 'ray', 'optuna') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
