@@ -77,7 +77,8 @@ class CompiledUpdate:
             scalars = list(torch.tensor(numbers, dtype=parameters[0][1].dtype).unbind())
         update = _compiled(self.settings, n.is_cuda)
         for columns in flattened(parameters, self.pack_below_cuda if n.is_cuda else self.pack_below, self.chunk):
-            update(columns, scalars)
+            # A view would be compiled once more for every shape of what it is a view of; data is none.
+            update(tuple(t.data for t in columns), scalars)
 
 
 @functools.cache
@@ -91,6 +92,8 @@ def _compiled(settings: Settings, from_count: bool) -> Callable[[Columns, list[T
             a, ratio, *numbers = scalars
         _update(settings, columns, a, ratio, *numbers)
 
+    # torch.compile gives up on a code object after 8 variants, so no two settings share one.
+    update.__code__ = update.__code__.replace()
     return torch.compile(update, dynamic=True)
 
 

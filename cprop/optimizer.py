@@ -23,7 +23,55 @@ _SCALES_AT_ONCE = 1_048_576  # elements
 
 
 class CProp(Optimizer):
-    """Scales the update of any optimizer by past gradient conformity (arXiv:1912.11493, Algorithm 1)."""
+    r"""Scales the update of any optimizer by past gradient conformity (arXiv:1912.11493, Algorithm 1).
+
+    In each step, element by element, with :math:`g_t` the gradient and :math:`\Delta_t` the wrapped optimizer's update:
+
+    .. math::
+        n_t &= 1 + \beta n_{t-1} = (1 - \beta^t) / (1 - \beta) \\
+        m_t &= m_{t-1} + (g_t - m_{t-1}) / n_t \\
+        S_t &= (1 - 1/n_t) (S_{t-1} + (g_t - m_{t-1})^2 / n_t) \\
+        \sigma_t &= \sqrt{S_t / (n_t - 1 + \epsilon)} + \epsilon \\
+        s_t &= \min(c \, \mathrm{erf}(|m_t| / (\sigma_t \sqrt 2)), 1) \\
+        \theta_t &= \theta_{t-1} + s_t \Delta_t
+
+    :math:`m_t` and :math:`S_t` are the paper's :math:`\hat m_t` and :math:`\hat v_t - \hat m_t^2` in another, more
+    accurate order of arithmetic. The whole update is scaled, decoupled weight decay included, as the authors' own
+    wrapper does. Conformity sees the gradient as the wrapped optimizer finds it: after clipping and unscaling, before
+    weight decay; of several evaluations of a closure, the last.
+
+    The wrapper is a real ``torch.optim.Optimizer`` that shares ``param_groups`` and ``state`` with the one that it
+    wraps: use it in place of that one, also for schedulers and checkpoints. Each group may have its own ``beta`` and
+    ``c``. Moments are kept in float32, or float64 for float64 parameters.
+
+    Args:
+        optimizer: Any torch optimizer that leaves gradients as they are and steps at once, as all of ``torch.optim``
+            do. Gradients must be dense and real.
+        beta: In [0, 1). How far back gradients are looked at: about ``1 / (1 - beta)`` steps.
+        c: In [0, inf]. Overconfidence (section 2.3): above 1 it scales less down; where infinite the scale is 1 by
+            definition and the parameters are the bare optimizer's, bit for bit.
+        eps: In [0, inf). Where 0, a quotient 0 / 0 is 0 for a mean of 0 and 1 for a mean without deviation.
+        eps_placement: ``"outside"`` the square root, as above and in the authors' code, or ``"inside"`` it, as
+            Algorithm 1 is printed, which floors the standard error at ``sqrt(eps)``.
+        measure: A name in `cprop.MEASURES`: ``"normal"``, ``"logistic"``, ``"relative_rate"``, ``"moment_rate"``.
+        implementation: ``"blocks"`` needs no compiler and costs nothing at the first step. ``"compile"`` is faster;
+            its first step takes some seconds and needs a C++ compiler on CPU, Triton on CUDA. It takes SGD without
+            momentum and CProp in one pass. ``"auto"`` is ``"compile"`` on CUDA with Triton, else ``"blocks"``.
+
+    Raises:
+        TypeError: ``optimizer`` is none or is a CProp, or a number is none.
+        ValueError: An argument, or ``beta`` or ``c`` of a group, is out of range.
+
+    Gradients that agree keep the learning rate; gradients that disagree lose it:
+
+    >>> parameter = torch.nn.Parameter(torch.zeros(2))
+    >>> optimizer = CProp(torch.optim.SGD([parameter], lr=1.0), beta=0.9)
+    >>> for sign in (1.0, -1.0, 1.0, -1.0):
+    ...     parameter.grad = torch.tensor([1.0, sign])
+    ...     optimizer.step()
+    >>> [round(x, 2) for x in parameter.tolist()]
+    [-4.0, -1.25]
+    """
 
     optimizer: Optimizer
     settings: Settings
