@@ -15,7 +15,7 @@ from lrsearch.report.findings import Finding, Mark, findings
 from lrsearch.report.numbers import clock_text, count_text, duration_text, percent_text, value_text
 from lrsearch.report.pace import Pace
 from lrsearch.report.remaining import trainings_ended, trainings_left
-from lrsearch.report.strip import CELL_WIDTH, strip
+from lrsearch.report.strip import strip, strip_width
 from lrsearch.search import AtLimit, NoneLearned
 from lrsearch.searches import SearchState, nothing_to_wait_for
 from lrsearch.task.model import Task
@@ -72,16 +72,16 @@ class Board:
     ) -> RenderableType:
         by_search = {state.search: state for state in states}
         names = max(len(str(state.search)) for state in states)
-        ladder_width = width - names - RIGHT_WIDTH - GAPS
+        current = [_with_curves(state, running) for state in states]
+        ladders = [findings(self._task, state) for state in current]
+        ladder_width = strip_width(ladders, width - names - RIGHT_WIDTH - GAPS)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=names, no_wrap=True)
-        table.add_column(width=ladder_width // CELL_WIDTH * CELL_WIDTH)
+        table.add_column(width=ladder_width)
         table.add_column(width=RIGHT_WIDTH, no_wrap=True)
-        for state in states:
-            current = _with_curves(state, running)
-            found = findings(self._task, current)
+        for state, found in zip(current, ladders, strict=True):
             ladder = strip(found, self._task.budget.iterations, ladder_width)
-            table.add_row(_name(state, found), ladder, self._standing(current, by_search))
+            table.add_row(_name(state, found), ladder, self._standing(state, by_search))
             table.add_row()
         return Group(Text(), table, self._footer(states, running))
 
@@ -158,8 +158,8 @@ def _name(state: SearchState, found: tuple[Finding, ...]) -> Text:
 
 
 def more_text(more: int) -> str:
-    """Say how many trainings follow at least those that run; with none, the running ones may be the last."""
-    return f"≥ {more} more" if more else "maybe the last"
+    """Say how many trainings follow at least those that run; with none, the running ones may be last."""
+    return f"≥ {more} more" if more else "maybe last"
 
 
 def ending_text(verdict: Verdict) -> Text:

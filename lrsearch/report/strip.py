@@ -1,6 +1,6 @@
 """The ladder of a search as a strip of cells, lowest rung first: the value above, how it did below."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -9,6 +9,8 @@ from lrsearch.report.findings import Finding, Mark
 from lrsearch.report.numbers import metric_text, value_text
 
 CELL_WIDTH = 8
+LEAST_CELLS = 4
+"""So that a ladder which grows seldom moves what stands beside it."""
 _STYLES = {
     Mark.CHOSEN: "bold green",
     Mark.BEST_SO_FAR: "bold green",
@@ -42,6 +44,12 @@ def strip(found: Sequence[Finding], iterations: int, width: int) -> Table:
     table.add_row(*values)
     table.add_row(*(_cell(finding, iterations) for finding in shown))
     return table
+
+
+def strip_width(ladders: Iterable[Sequence[Finding]], width: int) -> int:
+    """Give the columns that the longest of some ladders takes, of those that there are."""
+    longest = max((len(found) for found in ladders), default=0)
+    return CELL_WIDTH * max(1, min(width // CELL_WIDTH, max(LEAST_CELLS, longest)))
 
 
 def window(found: Sequence[Finding], size: int) -> Sequence[Finding]:

@@ -14,7 +14,7 @@ from lrsearch.report.findings import Finding, Mark, findings
 from lrsearch.report.numbers import count_text, difference_text, places_of, value_text, with_places
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import sentence
-from lrsearch.report.strip import CELL_WIDTH, strip, style_of
+from lrsearch.report.strip import strip, strip_width, style_of
 from lrsearch.searches import SearchState, nothing_to_wait_for
 from lrsearch.task.model import Task
 from lrsearch.trial import SearchId
@@ -35,22 +35,22 @@ def status_table(
     """
     by_search = {state.search: state for state in states}
     names = max(len("search"), *(len(str(search)) for search in by_search))
-    ladder_width = (width - names - STATE_WIDTH - 4) // CELL_WIDTH * CELL_WIDTH
+    ladders = [findings(task, state) for state in by_search.values()]
+    ladder_width = strip_width(ladders, width - names - STATE_WIDTH - 4)
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", show_edge=False
     )
     table.add_column("search", width=names)
     table.add_column("ladder, means so far", width=ladder_width)
     table.add_column("state", width=STATE_WIDTH)
-    for state in by_search.values():
-        found = findings(task, state)
+    for state, found in zip(by_search.values(), ladders, strict=True):
         ladder = strip(found, task.budget.iterations, ladder_width)
         table.add_row(Text(str(state.search), style="bold"), ladder, _state(task, state, by_search, live))
         table.add_row()
     ended = sum(trainings_ended(state) for state in by_search.values())
     left = sum(trainings_left(task, s) for s in by_search.values() if not nothing_to_wait_for(s, by_search))
     rest = f", at least {left} to go" if left else ", all searches have ended"
-    legend = _legend({finding.mark for state in by_search.values() for finding in findings(task, state)})
+    legend = _legend({finding.mark for found in ladders for finding in found})
     return Group(table, Text(f"{count_text(ended, 'training')} ended{rest}"), legend)
 
 
