@@ -67,39 +67,40 @@ class CompiledUpdate:
 
         With ``sgd`` the parameters come without a copy from before their update, which is then made here as well.
         """
+        dtype = parameters[0][1].dtype
         numbers = [c] if sgd is None else [c, sgd.grad, sgd.parameter]
         if n.is_cuda:
-            # The count stays where a captured graph counts on; a number becomes an argument of the kernel.
-            scalars = [n, *map(torch.tensor, numbers)]
+            # The count stays where a captured graph can count on; the other numbers become arguments of the kernel.
+            scalars = [*_factors(self.settings.eps, dtype)(n), *map(torch.tensor, numbers)]
         else:
             count = n.item()
             numbers = [1 / count, error_ratio(count, self.settings.eps), *numbers]
-            scalars = list(torch.tensor(numbers, dtype=parameters[0][1].dtype).unbind())
-        update = _compiled(self.settings, n.is_cuda)
+            scalars = list(torch.tensor(numbers, dtype=dtype).unbind())
+        update = _compiled(self.settings)
         for columns in flattened(parameters, self.pack_below_cuda if n.is_cuda else self.pack_below, self.chunk):
             # A view would be compiled once more for every shape of what it is a view of; data is none.
             update(tuple(t.data for t in columns), scalars)
 
 
 @functools.cache
-def _compiled(settings: Settings, from_count: bool) -> Callable[[Columns, list[Tensor]], None]:
+def _factors(eps: float, dtype: torch.dtype) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    def factors(n: Tensor) -> tuple[Tensor, Tensor]:
+        return (1 / n).to(dtype), error_ratio(n, eps).to(dtype)
+
+    return torch.compile(factors)
+
+
+@functools.cache
+def _compiled(settings: Settings) -> Callable[[Columns, list[Tensor]], None]:
     def update(columns: Columns, scalars: list[Tensor]) -> None:
-        if from_count:
-            n, *numbers = scalars
-            dtype = columns[1].dtype
-            a, ratio = (1 / n).to(dtype), error_ratio(n, settings.eps).to(dtype)
-        else:
-            a, ratio, *numbers = scalars
-        _update(settings, columns, a, ratio, *numbers)
+        _update(settings, columns, *scalars)
 
     # torch.compile gives up on a code object after 8 variants, so no two settings share one.
     update.__code__ = update.__code__.replace()
     return torch.compile(update, dynamic=True)
 
 
-def _update(
-    settings: Settings, columns: Columns, a: Tensor, ratio: Tensor, c: Tensor, *sgd: Tensor
-) -> None:
+def _update(settings: Settings, columns: Columns, a: Tensor, ratio: Tensor, c: Tensor, *sgd: Tensor) -> None:
     grad, mean, second, parameter, *before = columns
     grad = grad.to(mean.dtype)
     if settings.second == "magnitude":

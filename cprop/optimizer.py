@@ -20,6 +20,7 @@ Implementation = Literal["auto", "blocks", "compile"]
 Closure = Callable[[], float]
 
 _SCALES_AT_ONCE = 1_048_576  # elements
+_ONE = torch.ones((), dtype=torch.float64)
 
 
 class CProp(Optimizer):
@@ -283,7 +284,7 @@ class CProp(Optimizer):
             beta = self._options(group)[0]
             for parameters in cohorts(self.state, group["params"], self.settings.second, self._count_device):
                 n = self.state[parameters[0]][COUNT]
-                yield group, parameters, n.mul_(beta).add_(1)
+                yield group, parameters, torch.add(_ONE, n, alpha=beta, out=n)
 
     def _columns(self, parameter: Tensor, before: dict[Tensor, Tensor]) -> Columns:
         state = self.state[parameter]

@@ -9,6 +9,7 @@ is in exact arithmetic Algorithm 1's ``v / (1 - beta ** t) - (m / (1 - beta ** t
 that makes the difference of the two meaningless in float32.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,22 +44,29 @@ class Settings:
 class BlockUpdate:
     """Plain tensor operations over blocks that stay in the processor's cache; ready at once, on every device."""
 
-    # Elements. A block's seven arrays fit the cache that a core has to itself or shares with few; on a parameter below
-    # pack_below the calls take longer than their work.
-    block = 131_072
+    # Elements; of blocks, for each thread: seven arrays of them fit the cache that a core has nearly to itself. On a
+    # parameter below pack_below the calls take longer than copying it.
+    block = 65_536
     pack_below = 16_384
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float) -> None:
-        """Update moments and parameters in place; the moments are then worth ``n`` gradients."""
+        """Update moments and parameters in place; the moments are then worth ``n`` gradients.
+
+        Raises:
+            RuntimeError: A CUDA graph is being captured, for which the count would be a constant.
+        """
+        on_cuda = parameters[0][1].is_cuda
+        if on_cuda and torch.cuda.is_current_stream_capturing():
+            raise RuntimeError("implementation 'blocks' cannot be captured in a CUDA graph; give 'compile'")
+        block = sys.maxsize if on_cuda else self.block * torch.get_num_threads()
         count = n.item()
         ratio = error_ratio(count, self.settings.eps)
-        for columns in flattened(parameters, self.pack_below, self.block):
-            for start in range(0, columns[0].numel(), self.block):
-                block = tuple(t[start : start + self.block] for t in columns)
-                self._update(block, 1 / count, ratio, c)
+        for columns in flattened(parameters, self.pack_below, block):
+            for start in range(0, columns[0].numel(), block):
+                self._update(tuple(t[start : start + block] for t in columns), 1 / count, ratio, c)
 
     def _update(self, columns: Columns, a: float, ratio: float, c: float) -> None:
         grad, mean, second, parameter, *before = columns
