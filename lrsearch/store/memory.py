@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from lrsearch.store.record import with_evaluation
 from lrsearch.trial import Curve, Evaluation, Outcome, Trial, TrialSpec
 
 
@@ -24,10 +25,7 @@ class MemoryStore:
 
     def report(self, trial: str, evaluation: Evaluation) -> None:
         """Add an evaluation to a running trial; one at the same iteration replaces it."""
-        before = self._trials[trial]
-        others = (e for e in before.curve if e.iteration != evaluation.iteration)
-        curve = tuple(sorted((*others, evaluation), key=lambda e: e.iteration))
-        self._trials[trial] = replace(before, curve=curve)
+        self._trials[trial] = with_evaluation(self._trials[trial], evaluation)
 
     def end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
         """End a trial with its whole curve. The first outcome stays."""

@@ -8,11 +8,14 @@ dashboard show a search as they would any other. What Optuna has no place for st
 import json
 import logging
 import math
-from collections.abc import Mapping
-from contextlib import suppress
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import optuna
 import sqlalchemy
@@ -22,7 +25,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from lrsearch.errors import StudyLockedError, StudyMismatchError, StudyNotFoundError, UsageError
-from lrsearch.store.record import StudyRecord
+from lrsearch.store.record import StudyRecord, with_evaluation
 from lrsearch.task.fingerprint import Identity, differences, of_entry
 from lrsearch.task.model import Searched, Task
 from lrsearch.trial import (
@@ -55,7 +58,7 @@ class OptunaStore:
     """Keeps trials in an Optuna storage. Made by ``open_store``, which takes the lock that makes it the one writer."""
 
     def __init__(
-        self, storage: BaseStorage, task: Task, studies: Mapping[SearchId, int], lock: FileLock
+        self, storage: RDBStorage, task: Task, studies: Mapping[SearchId, int], lock: FileLock
     ) -> None:
         self._storage = storage
         self._searches = task.searches()
@@ -63,21 +66,24 @@ class OptunaStore:
         self._lock = lock
         self._trial_ids: dict[str, int] = {}
         self._trials: dict[str, Trial] = {}
+        """What is in the storage: its one writer need not read back what it wrote."""
+        found: list[tuple[int, Trial]] = []
         for search, study in studies.items():
             for frozen in storage.get_all_trials(study, deepcopy=False):
                 trial = _trial_from(search, frozen)
                 if trial is None:
                     continue
-                self._trials[trial.id] = trial
-                self._trial_ids[trial.id] = storage.get_trial_id_from_study_id_trial_number(
-                    study, frozen.number
-                )
-                if trial.ended and not frozen.state.is_finished():
+                trial_id = storage.get_trial_id_from_study_id_trial_number(study, frozen.number)
+                found.append((trial_id, trial))
+                self._trial_ids[trial.id] = trial_id
+                if trial.outcome is not None and not frozen.state.is_finished():
                     # A run died between writing the outcome and closing the trial: only the closing is left.
                     self._finish(trial.id, trial.outcome)
+        for _, trial in sorted(found, key=lambda pair: pair[0]):
+            self._trials[trial.id] = trial
 
     def trials(self) -> tuple[Trial, ...]:
-        """Give all trials that were on record when the store was opened, oldest first."""
+        """Give all trials on record, oldest first."""
         return tuple(self._trials.values())
 
     def create(self, spec: TrialSpec) -> str:
@@ -92,6 +98,7 @@ class OptunaStore:
         trial_id = self._storage.create_new_trial(self._studies[spec.search], template_trial=template)
         trial = f"{spec.search}/{self._storage.get_trial_number_from_id(trial_id)}"
         self._trial_ids[trial] = trial_id
+        self._trials[trial] = Trial(trial, spec)
         return trial
 
     def report(self, trial: str, evaluation: Evaluation) -> None:
@@ -99,26 +106,24 @@ class OptunaStore:
         self._storage.set_trial_intermediate_value(
             self._trial_ids[trial], evaluation.iteration, evaluation.value
         )
+        self._trials[trial] = with_evaluation(self._trials[trial], evaluation)
 
     def end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
         """End a trial with its whole curve. The first outcome stays."""
-        trial_id = self._trial_ids[trial]
-        if self._storage.get_trial(trial_id).state.is_finished():
+        if self._trials[trial].ended:
             return
         # One attribute, written before the trial is closed: it is the outcome, whatever happens in between.
         result = {"outcome": _outcome_to(outcome), "curve": _curve_to(curve), "seconds": seconds}
-        self._storage.set_trial_user_attr(trial_id, "result", result)
+        self._storage.set_trial_user_attr(self._trial_ids[trial], "result", result)
+        self._trials[trial] = replace(self._trials[trial], outcome=outcome, curve=curve, seconds=seconds)
         self._finish(trial, outcome)
 
     def close(self) -> None:
         """Let go of the storage and the lock."""
-        if isinstance(self._storage, RDBStorage):
-            self._storage.remove_session()
-            self._storage.engine.dispose()
+        _let_go(self._storage)
         self._lock.release()
 
-    def _finish(self, trial: str, outcome: Outcome | None) -> None:
-        assert outcome is not None
+    def _finish(self, trial: str, outcome: Outcome) -> None:
         values = [outcome.value] if isinstance(outcome, Finished) else None
         self._storage.set_trial_state_values(self._trial_ids[trial], _STATES[type(outcome)], values)
 
@@ -145,12 +150,15 @@ def open_store(task: Task, identity: Identity, url: str, lock: Path) -> OptunaSt
         raise StudyLockedError(
             f"another lrsearch is writing to the study {task.name}; wait for it, or look: lrsearch status {task.name}"
         ) from error
+    storage = None
     try:
         storage = _storage(url, writing=True)
         _refuse_mismatch(storage, task, identity)
         studies = {search: _open_study(storage, task, search, identity) for search in task.searches()}
         return OptunaStore(storage, task, studies, file_lock)
     except BaseException:
+        if storage is not None:
+            _let_go(storage)
         file_lock.release()
         raise
 
@@ -162,22 +170,21 @@ def read_study(url: str, name: str) -> StudyRecord:
         StudyNotFoundError: there is no study of that name.
         UsageError: the storage cannot be reached.
     """
-    storage = _storage(url, writing=False)
     trials: list[Trial] = []
     newest: dict[str, Any] = {}
-    for study in storage.get_all_studies():
-        kept = study.user_attrs.get(_ATTRIBUTE)
-        task_name, _, search = study.study_name.partition("/")
-        if kept is None or task_name != name:
-            continue
-        newest = max(newest, kept, key=lambda attribute: attribute.get("written", ""))
-        entry, _, hyperparameter = search.partition("/")
-        for frozen in storage.get_all_trials(
-            storage.get_study_id_from_name(study.study_name), deepcopy=False
-        ):
-            trial = _trial_from(SearchId(entry, hyperparameter), frozen)
-            if trial is not None:
-                trials.append(trial)
+    with _reading(url) as storage:
+        for study in storage.get_all_studies() if storage else ():
+            kept = study.user_attrs.get(_ATTRIBUTE)
+            task_name, _, search = study.study_name.partition("/")
+            if storage is None or kept is None or task_name != name:
+                continue
+            newest = max(newest, kept, key=lambda attribute: attribute.get("written", ""))
+            entry, _, hyperparameter = search.partition("/")
+            study_id = storage.get_study_id_from_name(study.study_name)
+            for frozen in storage.get_all_trials(study_id, deepcopy=False):
+                trial = _trial_from(SearchId(entry, hyperparameter), frozen)
+                if trial is not None:
+                    trials.append(trial)
     if not newest:
         raise StudyNotFoundError(
             f"there is no study {name} in {shown_url(url)}; lrsearch status lists those there are"
@@ -191,31 +198,79 @@ def study_names(url: str) -> list[str]:
     Raises:
         UsageError: the storage cannot be reached.
     """
-    kept = (
-        study for study in _storage(url, writing=False).get_all_studies() if _ATTRIBUTE in study.user_attrs
-    )
+    with _reading(url) as storage:
+        studies = storage.get_all_studies() if storage else []
+    kept = (study for study in studies if _ATTRIBUTE in study.user_attrs)
     return sorted({study.study_name.partition("/")[0] for study in kept})
 
 
 def shown_url(url: str) -> str:
     """Give a storage URL without what may be secret in it: the password and the query."""
+    with suppress(sqlalchemy.exc.ArgumentError, ValueError):
+        parsed = sqlalchemy.make_url(url)
+        if "@" not in (parsed.host or ""):
+            return parsed.set(query={}).render_as_string(hide_password=True)
+    # It cannot be parsed, or a password with an @ in it was taken for a host.
+    return re.sub(r"^(.*?//)?.*@", r"\1***@", url.partition("?")[0])
+
+
+def _secrets(url: str) -> Iterator[str]:
+    """What a driver's message must not repeat: all that may be a password, as written and as meant."""
+    place, _, query = url.partition("?")
+    users = re.search(r"^(?:.*?//)?(.*)@", place)
+    pieces = re.split("[:@]", users[1])[1:] if users else []
+    for secret in (*pieces, *(value for name, value in parse_qsl(query) if "pass" in name.lower())):
+        yield from filter(None, (secret, unquote(secret)))
+
+
+@contextmanager
+def _reading(url: str) -> Iterator[RDBStorage | None]:
+    """A storage to read from; None where there is none yet."""
+    storage = _storage(url, writing=False) if _is_there(url) else None
+    try:
+        yield storage
+    finally:
+        if storage is not None:
+            _let_go(storage)
+
+
+def _is_there(url: str) -> bool:
+    """Whether there is something to read; to ask must not make it, as to connect to a SQLite file would."""
     try:
         parsed = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError:
-        return url.partition("?")[0]
-    return parsed.set(query={}).render_as_string(hide_password=True)
+        file = parsed.database if parsed.get_backend_name() == "sqlite" and not parsed.query else None
+        if file is not None and not Path(file).exists():
+            return False
+        engine = sqlalchemy.create_engine(parsed)
+        try:
+            return bool(sqlalchemy.inspect(engine).has_table("studies"))
+        finally:
+            engine.dispose()
+    except Exception as error:
+        raise _unreachable(url, error) from error
+
+
+def _let_go(storage: RDBStorage) -> None:
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _unreachable(url: str, error: Exception) -> UsageError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = reason.replace(url, shown_url(url))
+    for secret in _secrets(url):
+        reason = reason.replace(secret, "***")
+    return UsageError(
+        f"cannot open the storage {shown_url(url)} ({type(error).__name__}: {reason}); "
+        "check the URL, and that its server or folder is there"
+    )
 
 
 def _storage(url: str, writing: bool) -> RDBStorage:
     try:
         storage = RDBStorage(url, skip_table_creation=not writing)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UsageError(
-            f"cannot open the storage {shown_url(url)} "
-            f"({type(error).__name__}: {reason.replace(url, shown_url(url))}); "
-            "check the URL, and that its server or folder is there"
-        ) from error
+        raise _unreachable(url, error) from error
     if writing and storage.engine.dialect.name == "sqlite":
         # After the tables were made: their creation would wait for its own immediate transaction.
         storage.engine.dispose()
@@ -313,15 +368,15 @@ def _outcome_from(kept: Mapping[str, Any]) -> Outcome:
 
 
 def _curve_to(curve: Curve) -> list[list[Any]]:
-    """JSON has no NaN: what is not finite becomes null."""
+    """JSON has no NaN: what is not finite becomes text."""
     return [
-        [e.iteration, e.value, {name: v if math.isfinite(v) else None for name, v in e.metrics.items()}]
+        [e.iteration, e.value, {name: v if math.isfinite(v) else str(v) for name, v in e.metrics.items()}]
         for e in curve
     ]
 
 
 def _curve_from(kept: list[list[Any]]) -> Curve:
     return tuple(
-        Evaluation(iteration, value, {name: math.nan if v is None else v for name, v in metrics.items()})
+        Evaluation(iteration, value, {name: float(v) for name, v in metrics.items()})
         for iteration, value, metrics in kept
     )
