@@ -78,8 +78,10 @@ class CompiledUpdate:
             scalars = list(torch.tensor(numbers, dtype=dtype).unbind())
         update = _compiled(self.settings)
         for columns in flattened(parameters, self.pack_below_cuda if n.is_cuda else self.pack_below, self.chunk):
-            # A view would be compiled once more for every shape of what it is a view of; data is none.
+            # A view would be compiled once more for every shape of what it is a view of; data is none, but autograd
+            # does not see it change.
             update(tuple(t.data for t in columns), scalars)
+            torch.autograd.graph.increment_version(columns[3])
 
 
 @functools.cache

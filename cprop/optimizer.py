@@ -1,5 +1,6 @@
 """The wrapper: any torch optimizer, its update scaled element by element by past gradient conformity."""
 
+import copy
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -185,10 +186,12 @@ class CProp(Optimizer):
         Raises:
             ValueError: It is not that, was saved with a measure that keeps other moments, or has other groups.
         """
-        for pre_hook in self._optimizer_load_state_dict_pre_hooks.values():
-            state_dict = pre_hook(self, state_dict.copy()) or state_dict
         second = self.settings.second
         names = {COUNT, MEAN, second_name(second)}
+        state_dict = copy.copy(state_dict)  # for hooks to change, as every optimizer gives them
+        for pre_hook in self._optimizer_load_state_dict_pre_hooks.values():
+            replaced = pre_hook(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
         check_state_dict(state_dict, type(self.optimizer).__name__, self.option_names.values(), names)
         saved = state_dict["state"]
         # The wrapped optimizer would cast the moments to the parameter's dtype.

@@ -58,10 +58,10 @@ class BlockUpdate:
         Raises:
             RuntimeError: A CUDA graph is being captured, for which the count would be a constant.
         """
-        on_cuda = parameters[0][1].is_cuda
-        if on_cuda and torch.cuda.is_current_stream_capturing():
+        device = parameters[0][1].device.type
+        if device == "cuda" and torch.cuda.is_current_stream_capturing():
             raise RuntimeError("implementation 'blocks' cannot be captured in a CUDA graph; give 'compile'")
-        block = sys.maxsize if on_cuda else self.block * torch.get_num_threads()
+        block = self.block * torch.get_num_threads() if device == "cpu" else sys.maxsize
         count = n.item()
         ratio = error_ratio(count, self.settings.eps)
         for columns in flattened(parameters, self.pack_below, block):

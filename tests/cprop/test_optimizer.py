@@ -263,6 +263,18 @@ def test_step_hooks_of_both_optimizers_are_called():
     assert calls == ["before outer", "before inner", "after inner", "after outer"]
 
 
+@pytest.mark.parametrize("implementation", ["blocks", "compile"], indirect=True)
+def test_backward_through_parameters_that_a_step_changed_is_refused(implementation, tiny_blocks):
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(10, 10))
+    optimizer = CProp(optim.SGD([weight], lr=0.1), implementation=implementation)
+    weight.grad = torch.randn(10, 10)
+    loss = (weight @ weight).sum()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
 @pytest.mark.usefixtures("compiler")
 def test_step_hooks_of_plain_sgd_are_called_when_compiled():
     calls = []
@@ -282,9 +294,10 @@ def test_state_dict_hooks():
     optimizer.register_state_dict_post_hook(lambda o, s: {**s, "note": 1})
     optimizer.register_load_state_dict_pre_hook(lambda o, s: calls.append(s.pop("note")))
     optimizer.register_load_state_dict_post_hook(lambda o: calls.append("loaded"))
+    optimizer.register_load_state_dict_pre_hook(lambda o, s: calls.append("note" in s))
     saved = optimizer.state_dict()
     optimizer.load_state_dict(saved)
-    assert calls == ["pre", 1, "loaded"]
+    assert calls == ["pre", 1, False, "loaded"]
     assert "note" in saved
 
 
