@@ -66,18 +66,27 @@ def test_it_gives_up_at_the_limits() -> None:
 
 
 def test_a_failed_replica_leaves_its_candidate_undecided() -> None:
-    history = [*ended(0, 0.5, 0.5), *ended(-1, 0.6, 0.6), trial(1, 0, Failed("x")), trial(1, 1, Finished(0.1))]
+    history = [
+        *ended(0, 0.5, 0.5),
+        *ended(-1, 0.6, 0.6),
+        trial(1, 0, Failed("x")),
+        trial(1, 1, Finished(0.1)),
+    ]
     assert BRACKET.decide(history) == Wait()
 
 
 def test_for_accuracy_higher_is_better() -> None:
     bracket = Bracket(start=0, lowest=-4, highest=4, seeds=1, mode="max")
-    history = [t for rung, value in {-1: 0.7, 0: 0.8, 1: 0.6}.items() for t in ended(rung, value, initial=0.1)]
+    history = [
+        t for rung, value in {-1: 0.7, 0: 0.8, 1: 0.6}.items() for t in ended(rung, value, initial=0.1)
+    ]
     assert bracket.decide(history) == Done(Bracketed(0))
 
 
 def test_equal_means_go_to_the_lower_rung() -> None:
-    history = [t for rung, value in {-1: 0.5, 0: 0.4, 1: 0.4, 2: 0.5}.items() for t in ended(rung, value, value)]
+    history = [
+        t for rung, value in {-1: 0.5, 0: 0.4, 1: 0.4, 2: 0.5}.items() for t in ended(rung, value, value)
+    ]
     assert BRACKET.decide(history) == Done(Bracketed(0))
 
 
