@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -215,9 +215,18 @@ def _ray(address: str | None) -> Iterator[None]:
             raise UsageError(
                 f"no Ray cluster answers at {address}; start one with: ray start --head"
             ) from error
+        if address is None:
+            _keep_token_private()
         yield
     finally:
         ray.shutdown()
+
+
+def _keep_token_private() -> None:
+    """Whoever can read Ray's token can run code in its cluster, and Ray writes it for all to read."""
+    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
+    with suppress(OSError):
+        token.chmod(0o600)
 
 
 def _processors() -> int:
