@@ -4,6 +4,7 @@ Ray Tune runs what the dispatcher asks for and tells it what came of it; it deci
 snapshots are never read: each run is a fresh ``Tuner``.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -72,32 +73,40 @@ class RayEngine:
             return
         with _ray(self._address), tempfile.TemporaryDirectory(prefix="lrsearch-") as scratch:
             self._workers = _room_for_workers(task)
-            searcher = _Asking(dispatcher)
-            trainable = tune.with_parameters(
-                _ReplicaTrainable,
-                task=task,
-                checkpoints=self._checkpoints,
-                driver=(socket.gethostname(), os.getpid()),
-            )
-            tune.Tuner(
-                tune.with_resources(trainable, {"cpu": task.resources.cpus, "gpu": task.resources.gpus}),
-                tune_config=tune.TuneConfig(
-                    num_samples=-1,
-                    search_alg=searcher,
-                    scheduler=_Telling(dispatcher, searcher),
-                    max_concurrent_trials=self._workers,
-                    reuse_actors=True,
-                    trial_dirname_creator=lambda trial: str(trial.trial_id),
-                ),
-                run_config=tune.RunConfig(
-                    name="run",
-                    storage_path=scratch,
-                    verbose=0,
-                    checkpoint_config=tune.CheckpointConfig(
-                        checkpoint_at_end=False
-                    ),  # replicas keep their own
-                ),
-            ).fit()
+            try:
+                self._tuner(task, dispatcher, Path(scratch)).fit()
+            except KeyboardInterrupt as interrupt:
+                # In its traceback are Tune's actors: they would keep their processors while anybody holds it.
+                interrupt.__traceback__ = None
+                gc.collect()
+                raise
+
+    def _tuner(self, task: Task, dispatcher: Dispatcher, scratch: Path) -> tune.Tuner:
+        searcher = _Asking(dispatcher)
+        trainable = tune.with_parameters(
+            _ReplicaTrainable,
+            task=task,
+            checkpoints=self._checkpoints,
+            driver=(socket.gethostname(), os.getpid()),
+        )
+        return tune.Tuner(
+            tune.with_resources(trainable, {"cpu": task.resources.cpus, "gpu": task.resources.gpus}),
+            tune_config=tune.TuneConfig(
+                num_samples=-1,
+                search_alg=searcher,
+                scheduler=_Telling(dispatcher, searcher),
+                max_concurrent_trials=self._workers,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="run",
+                storage_path=str(scratch),
+                verbose=0,
+                # Replicas keep their own.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
 
 
 class _NotInSnapshots:
