@@ -1,0 +1,323 @@
+"""What every engine promises, run over each: real trainings, real Ray, workers that really die."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from lrsearch.coordinator import Coordinator, Ended, Evaluated, Event, Observer
+from lrsearch.engine.inline import InlineEngine
+from lrsearch.ports import Dispatcher, Engine, Store
+from lrsearch.search import Bracketed
+from lrsearch.store.memory import MemoryStore
+from lrsearch.task import Task, parse_task
+from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Trial
+from lrsearch.verdict import Verdict
+
+WORKLOAD = '''
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lrsearch import Mean, Workload
+from lrsearch.training import replica
+
+replica.CHECKPOINT_SECONDS = 0  # one after each evaluation
+
+
+class Batches:
+    """Ten examples an iteration; every draw is written to a file, and some moods end there."""
+
+    def __init__(self, mood, marks):
+        self.mood, self.marks = mood, Path(marks)
+
+    def batch(self, seed, iteration):
+        with (self.marks / f"{self.mood}-{os.getpid()}").open("a") as file:
+            file.write(f"{iteration}\\n")
+        if iteration == 12:
+            self.act()
+        generator = torch.Generator().manual_seed(1000 * seed + iteration)
+        return torch.randn(10, 4, generator=generator)
+
+    def act(self):
+        died = self.marks / "died"
+        if self.mood == "raises":
+            raise ValueError("the thirteenth batch\\nis bad luck")
+        if self.mood == "exits":
+            sys.exit(3)
+        if self.mood == "always dies" or (self.mood == "dies once" and not died.exists()):
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def loss(model, batch):
+    inputs = batch[0] if isinstance(batch, tuple) else batch
+    return (model(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean()
+
+
+def make(mood, marks):
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.1), nn.Linear(4, 1))
+    x = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+    return Workload(model=model, batches=Batches(mood, marks), loss=loss, metrics={"train_loss": Mean(loss, x)})
+'''
+TASK = """
+name: engines
+workload: workload.py:make
+arguments: {mood: calm, marks: MARKS}
+budget: {iterations: 20, evaluate_every: 5}
+seeds: 2
+optimizers:
+  sgd: {lr: {start: 0.03}}
+  hot: {base: sgd, lr: {start: 100}}
+  cprop: {base: sgd, cprop: {c: {start: 1}, beta: 0.9}, lr: {of: sgd}}
+"""
+MOODS = """
+name: moods
+workload: workload.py:make
+arguments: {mood: calm, marks: MARKS}
+budget: {iterations: 20, evaluate_every: 5}
+seeds: 1
+optimizers:
+"""
+MOODY = '  {}: {{base: sgd, lr: {{start: 0.1}}, arguments: {{mood: "{}"}}}}\n'
+ENDINGS = "search: {limits: {lr: [0.03, 0.1]}}\n"  # the start is the upper limit: one first guess, then its lower neighbour
+
+MakeEngine = Callable[[Path], Engine]
+
+
+@dataclass
+class Record(Dispatcher):
+    """The coordinator, with all that passes between it and the engine written down."""
+
+    coordinator: Coordinator
+    asked: Counter[str] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
+    lost_ones: Counter[str] = field(default_factory=Counter)
+
+    def ask(self) -> Trial | None:
+        trial = self.coordinator.ask()
+        if trial is not None:
+            self.asked[trial.id] += 1
+        return trial
+
+    def done(self) -> bool:
+        return self.coordinator.done()
+
+    def report(self, trial: str, evaluation: Evaluation) -> None:
+        self.coordinator.report(trial, evaluation)
+
+    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
+        self.told[trial] += 1
+        self.coordinator.tell(trial, outcome, curve, seconds)
+
+    def lost(self, trial: str, reason: str) -> None:
+        self.lost_ones[trial] += 1
+        self.coordinator.lost(trial, reason)
+
+    @property
+    def trials(self) -> dict[tuple[str, int, int], tuple[Outcome | None, Curve]]:
+        """What became of each replica, by entry, rung and seed."""
+        return {
+            (t.spec.search.entry, t.spec.rung, t.spec.seed): (t.outcome, t.curve)
+            for t in self.coordinator.trials
+        }
+
+    @property
+    def verdicts(self) -> dict[SearchId, Verdict | None]:
+        return {state.search: state.verdict for state in self.coordinator.states}
+
+
+def run(
+    task: Task, engine: Engine, store: Store | None = None, observer: Observer = lambda event: None
+) -> Record:
+    record = Record(Coordinator(task, store or MemoryStore(), observer=observer))
+    engine.run(task, record)
+    return record
+
+
+def write(folder: Path, text: str) -> Task:
+    (folder / "marks").mkdir()
+    (folder / "workload.py").write_text(WORKLOAD)
+    return parse_task(text.replace("MARKS", str(folder / "marks")), folder / "task.yaml")
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """Three searches, one of which waits for another, and candidates that diverge."""
+    return write(tmp_path_factory.mktemp("task"), TASK)
+
+
+@pytest.fixture(scope="module", params=["inline", "ray"])
+def make_engine(request: pytest.FixtureRequest) -> MakeEngine:
+    if request.param == "inline":
+        return InlineEngine
+    request.getfixturevalue("started_ray")
+    from lrsearch.engine.ray import RayEngine
+
+    return RayEngine
+
+
+@pytest.fixture(scope="module")
+def reference(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """The run that every other must equal."""
+    return run(task, InlineEngine(tmp_path_factory.mktemp("reference")))
+
+
+@pytest.fixture(scope="module")
+def calm(task: Task, make_engine: MakeEngine, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """An undisturbed run."""
+    return run(task, make_engine(tmp_path_factory.mktemp("calm")))
+
+
+def test_the_reference_has_outcomes_of_both_kinds(reference: Record) -> None:
+    kinds = {type(outcome) for outcome, _ in reference.trials.values()}
+    assert kinds == {Finished, Diverged}
+
+
+def test_every_replica_ends_as_it_does_elsewhere_to_the_bit(calm: Record, reference: Record) -> None:
+    assert calm.trials == reference.trials
+
+
+def test_the_verdicts_are_the_same(calm: Record, reference: Record) -> None:
+    assert calm.verdicts == reference.verdicts
+    assert None not in calm.verdicts.values()
+
+
+def test_what_is_handed_out_is_told_once(calm: Record) -> None:
+    assert calm.told == calm.asked
+    assert set(calm.told.values()) == {1}
+    assert calm.coordinator.done()
+
+
+def test_a_finished_task_is_not_trained_again(
+    task: Task, make_engine: MakeEngine, calm: Record, tmp_path: Path
+) -> None:
+    store = MemoryStore()
+    for trial in calm.coordinator.trials:
+        assert trial.outcome is not None
+        store.end(store.create(trial.spec), trial.outcome, trial.curve, trial.seconds)
+    assert run(task, make_engine(tmp_path), store).asked == Counter()
+
+
+def test_an_interrupted_run_tells_nothing_half_trained_and_goes_on_to_the_same_end(
+    task: Task, make_engine: MakeEngine, reference: Record, tmp_path: Path
+) -> None:
+    store = MemoryStore()
+    seen: Counter[type] = Counter()
+
+    def interrupt(event: Event) -> None:
+        seen[type(event)] += 1
+        if isinstance(event, Evaluated) and event.evaluation.iteration == 10 and seen[Ended] >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(task, make_engine(tmp_path), store, interrupt)
+    interrupted = [trial for trial in store.trials() if not trial.ended]
+    assert interrupted
+    for trial in store.trials():
+        key = (trial.spec.search.entry, trial.spec.rung, trial.spec.seed)
+        if trial.ended:
+            assert (trial.outcome, trial.curve) == reference.trials[key]
+
+    resumed = run(task, make_engine(tmp_path), store)
+    assert resumed.trials == reference.trials
+    assert resumed.verdicts == reference.verdicts
+    assert {trial.id for trial in interrupted} <= set(resumed.told), "interrupted ones go on under their id"
+
+
+# -- trainings that misbehave ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def moody(make_engine: MakeEngine, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Searches whose trainings raise and exit, beside a calm one; on Ray also some whose workers die."""
+    moods = ["raises", "exits", "calm"]
+    if make_engine is not InlineEngine:
+        moods += ["dies once", "always dies"]
+    folder = tmp_path_factory.mktemp("moods")
+    entries = "".join(MOODY.format(mood.replace(" ", "_"), mood) for mood in moods)
+    task = write(folder, MOODS + entries + ENDINGS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lrsearch.coordinator.MAX_LOST", 1)  # each death costs a process that imports torch
+        return run(task, make_engine(folder / "checkpoints"))
+
+
+def outcome_of(record: Record, entry: str) -> Outcome | None:
+    outcome, _ = record.trials[entry, -2, 0]
+    return outcome
+
+
+def drawn(record: Record, mood: str) -> list[list[int]]:
+    """The batches drawn by each process in a mood, the earlier process first."""
+    task = record.coordinator._task
+    files = sorted(Path(task.arguments["marks"]).glob(f"{mood}-*"), key=lambda path: path.stat().st_mtime)
+    return [[int(line) for line in file.read_text().split()] for file in files]
+
+
+def test_a_workload_that_raises_fails_with_its_traceback(moody: Record) -> None:
+    outcome = outcome_of(moody, "raises")
+    assert isinstance(outcome, Failed)
+    first, *rest = outcome.error.splitlines()
+    assert first == "ValueError: the thirteenth batch"
+    assert 'raise ValueError("the thirteenth batch\\nis bad luck")' in textwrap.dedent("\n".join(rest))
+    assert "workload.py" in outcome.error
+
+
+def test_a_workload_that_exits_fails(moody: Record) -> None:
+    outcome = outcome_of(moody, "exits")
+    assert isinstance(outcome, Failed)
+    assert outcome.error.splitlines()[0] == "SystemExit: 3"
+
+
+@pytest.mark.parametrize("entry", ["raises", "exits"])
+def test_a_failed_search_trains_nothing_more(moody: Record, entry: str) -> None:
+    assert [key for key in moody.trials if key[0] == entry] == [(entry, -2, 0)]
+    assert moody.verdicts[SearchId(entry, "lr")] is None
+
+
+def test_the_evaluations_before_a_failure_are_kept(moody: Record) -> None:
+    _, curve = moody.trials["raises", -2, 0]
+    assert [e.iteration for e in curve] == [0, 5, 10]
+
+
+def test_the_others_go_on(moody: Record) -> None:
+    verdict = moody.verdicts[SearchId("calm", "lr")]
+    assert verdict is not None
+    assert not isinstance(verdict.ending, Bracketed)  # its limits are two rungs wide
+
+
+@pytest.mark.parametrize("make_engine", ["ray"], indirect=True)
+def test_a_replica_whose_worker_was_killed_ends_as_if_nothing_had_been(moody: Record) -> None:
+    by_rung = {key[1:]: value for key, value in moody.trials.items() if key[0] == "dies_once"}
+    undisturbed = {key[1:]: value for key, value in moody.trials.items() if key[0] == "calm"}
+    assert by_rung == undisturbed
+    assert (Path(moody.coordinator._task.arguments["marks"]) / "died").exists()
+
+
+@pytest.mark.parametrize("make_engine", ["ray"], indirect=True)
+def test_it_goes_on_from_its_checkpoint(moody: Record) -> None:
+    before, after = drawn(moody, "dies once")[:2]
+    assert before[-1] == 12
+    # The last batch before the checkpoint is drawn again to run an iterable forward, nothing before it.
+    assert after[:3] == [9, 10, 11]
+
+
+@pytest.mark.parametrize("make_engine", ["ray"], indirect=True)
+def test_a_replica_that_kills_its_worker_again_and_again_fails(moody: Record) -> None:
+    outcome = outcome_of(moody, "always_dies")
+    assert isinstance(outcome, Failed)
+    assert outcome.error.startswith("its worker died 2 times: ")
+    assert moody.lost_ones["always_dies/lr/0"] == 2
+    assert moody.told["always_dies/lr/0"] == 0, "the coordinator decides, not the engine"
+
+
+@pytest.mark.parametrize("make_engine", ["ray"], indirect=True)
+def test_only_what_died_is_lost(moody: Record) -> None:
+    assert moody.lost_ones == Counter({"always_dies/lr/0": 2, "dies_once/lr/0": 1})
