@@ -3,46 +3,14 @@
 import functools
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.optim import SGD, Optimizer
 
 from cprop.measures import FLOOR, error_ratio
 from cprop.packing import Columns, flattened
+from cprop.sgd import PlainSGD
 from cprop.update import Settings
-
-
-@dataclass(frozen=True)
-class PlainSGD:
-    """The update of SGD without momentum, ``-lr * (grad + weight_decay * parameter)``.
-
-    Attributes:
-        grad: What the gradient is multiplied with, ``-lr``, or ``lr`` where it maximises.
-        parameter: What the parameter is multiplied with, ``-lr * weight_decay``.
-    """
-
-    grad: float
-    parameter: float
-
-    @classmethod
-    def of(cls, group: dict[str, Any]) -> Self:
-        """Of a group of an optimizer that `is_plain_sgd`."""
-        lr = group["lr"]
-        return cls(grad=lr if group["maximize"] else -lr, parameter=-lr * group["weight_decay"])
-
-
-def is_plain_sgd(optimizer: Optimizer) -> bool:
-    """Whether the optimizer's step is `PlainSGD` and nobody would miss the call of it."""
-    watched = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
-    if type(optimizer) is not SGD or watched or "step" in vars(optimizer):
-        return False
-    return all(
-        group["momentum"] == 0 and not group["differentiable"] and not isinstance(group["lr"], Tensor)
-        for group in optimizer.param_groups
-    )
 
 
 @functools.cache
@@ -63,12 +31,9 @@ class CompiledUpdate:
         self.settings = settings
 
     def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None) -> None:
-        """Update moments and parameters in place; the moments are then worth ``n`` gradients.
-
-        With ``sgd`` the parameters come without a copy from before their update, which is then made here as well.
-        """
+        """Update moments and parameters in place, as `BlockUpdate` does."""
         dtype = parameters[0][1].dtype
-        numbers = [c] if sgd is None else [c, sgd.grad, sgd.parameter]
+        numbers = [c] if sgd is None else [c, sgd.step, sgd.decay]
         if n.is_cuda:
             # The count stays where a captured graph can count on; the other numbers become arguments of the kernel.
             scalars = [*_factors(self.settings.eps, dtype)(n), *map(torch.tensor, numbers)]
@@ -115,8 +80,9 @@ def _update(settings: Settings, columns: Columns, a: Tensor, ratio: Tensor, c: T
     if not before and not sgd:
         return
     scale = settings.scale(mean, second, ratio, c)
-    after = parameter.to(mean.dtype)
+    current = parameter.to(mean.dtype)
     if sgd:
-        parameter.copy_(after + scale * (sgd[0] * grad + sgd[1] * after))
+        step, decay = sgd
+        parameter.copy_(current + scale * step * (grad + decay * current))
     else:
-        parameter.copy_(torch.lerp(before[0].to(mean.dtype), after, scale))
+        parameter.copy_(torch.lerp(before[0].to(mean.dtype), current, scale))

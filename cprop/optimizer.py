@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from cprop.checks import check_beta, check_c, check_choice, check_eps, check_gradient, check_state_dict
-from cprop.compiled import CompiledUpdate, PlainSGD, has_triton, is_plain_sgd
+from cprop.compiled import CompiledUpdate, has_triton
 from cprop.measures import MEASURES, EpsPlacement, error_ratio
 from cprop.packing import Columns
+from cprop.sgd import PlainSGD, is_plain_sgd
 from cprop.state import COUNT, MEAN, cohorts, load_moments, second_name
 from cprop.update import BlockUpdate, Settings
 
@@ -57,8 +58,9 @@ class CProp(Optimizer):
             Algorithm 1 is printed, which floors the standard error at ``sqrt(eps)``.
         measure: A name in `cprop.MEASURES`: ``"normal"``, ``"logistic"``, ``"relative_rate"``, ``"moment_rate"``.
         implementation: ``"blocks"`` needs no compiler and costs nothing at the first step. ``"compile"`` is faster;
-            its first step takes some seconds and needs a C++ compiler on CPU, Triton on CUDA. It takes SGD without
-            momentum and CProp in one pass. ``"auto"`` is ``"compile"`` on CUDA with Triton, else ``"blocks"``.
+            its first step takes some seconds and needs a C++ compiler on CPU, Triton on CUDA. ``"auto"`` is
+            ``"compile"`` on CUDA with Triton, else ``"blocks"``. With either, SGD without momentum is not called but
+            taken into the same pass (unless hooks are registered on it, a closure is given or ``c`` is infinite).
 
     Raises:
         TypeError: ``optimizer`` is none or is a CProp, or a number is none.
@@ -158,17 +160,13 @@ class CProp(Optimizer):
         """
         if closure is None:
             self._check_gradients()
-            if self._steps_itself():
-                self._step_sgd()
+            if self._takes_in_sgd():
+                self._update({}, takes_in_sgd=True)
                 return None
-        with torch.no_grad():
-            before = self._copies(every_parameter=closure is not None)
+        before = self._copies(every_parameter=closure is not None)
         loss: float | None
         loss = self.optimizer.step() if closure is None else self.optimizer.step(self._checked(closure))
-        with torch.no_grad():
-            for group, parameters, n in self._counted():
-                c = self._options(group)[1]
-                self._updater(parameters[0])([self._columns(p, before) for p in parameters], n, c)
+        self._update(before, takes_in_sgd=False)
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -270,6 +268,22 @@ class CProp(Optimizer):
                 if p.grad is not None:
                     check_gradient(p.grad)
 
+    def _takes_in_sgd(self) -> bool:
+        """Whether one pass can replace the copy, the wrapped optimizer's step and the scaling."""
+        finite = all(math.isfinite(self._options(group)[1]) for group in self.param_groups)
+        return finite and is_plain_sgd(self.optimizer)
+
+    @torch.no_grad()
+    def _update(self, before: dict[Tensor, Tensor], takes_in_sgd: bool) -> None:
+        for group in self.param_groups:
+            beta, c = self._options(group)
+            sgd = PlainSGD.of(group) if takes_in_sgd else None
+            for parameters in cohorts(self.state, group["params"], self.settings.second, self._count_device):
+                n = self.state[parameters[0]][COUNT]
+                torch.add(_ONE, n, alpha=beta, out=n)
+                self._updater(parameters[0])([self._columns(p, before) for p in parameters], n, c, sgd)
+
+    @torch.no_grad()
     def _copies(self, every_parameter: bool) -> dict[Tensor, Tensor]:
         # A closure may give any parameter its first gradient. Where c is infinite nothing is scaled.
         copies: dict[Tensor, Tensor] = {}
@@ -280,14 +294,6 @@ class CProp(Optimizer):
                 torch._foreach_copy_(new, moving)
                 copies.update(zip(moving, new, strict=True))
         return copies
-
-    def _counted(self) -> Iterator[tuple[dict[str, Any], list[Tensor], Tensor]]:
-        """Each cohort of parameters with a gradient, its group, and its count with this gradient."""
-        for group in self.param_groups:
-            beta = self._options(group)[0]
-            for parameters in cohorts(self.state, group["params"], self.settings.second, self._count_device):
-                n = self.state[parameters[0]][COUNT]
-                yield group, parameters, torch.add(_ONE, n, alpha=beta, out=n)
 
     def _columns(self, parameter: Tensor, before: dict[Tensor, Tensor]) -> Columns:
         state = self.state[parameter]
@@ -307,19 +313,6 @@ class CProp(Optimizer):
         # A captured CUDA graph needs the count where its kernels can read it.
         on_device = parameter.is_cuda and self._compiles(parameter)
         return parameter.device if on_device else torch.device("cpu")
-
-    def _steps_itself(self) -> bool:
-        """Whether scaled SGD can be one pass instead of a copy, the wrapped optimizer's step and a pass."""
-        return is_plain_sgd(self.optimizer) and all(
-            math.isfinite(self._options(group)[1]) and all(map(self._compiles, group["params"]))
-            for group in self.param_groups
-        )
-
-    @torch.no_grad()
-    def _step_sgd(self) -> None:
-        for group, parameters, n in self._counted():
-            columns = [self._columns(p, {}) for p in parameters]
-            CompiledUpdate(self.settings)(columns, n, self._options(group)[1], PlainSGD.of(group))
 
     def _options(self, group: dict[str, Any]) -> tuple[float, float]:
         return group[self.option_names["beta"]], group[self.option_names["c"]]

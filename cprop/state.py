@@ -49,6 +49,7 @@ def cohorts(
 
 
 def new_moments(parameter: Tensor, count: Tensor, second: str) -> dict[str, Tensor]:
+    """Zero moments laid out like the parameter, with the count that they share with others."""
     dtype = torch.promote_types(parameter.dtype, torch.float32)
     moments = {name: torch.zeros_like(parameter, dtype=dtype) for name in (MEAN, second_name(second))}
     return {COUNT: count, **moments}

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cprop.measures import FLOOR, MEASURES, EpsPlacement, Scalar, error_ratio
 from cprop.packing import Columns, flattened
+from cprop.sgd import PlainSGD
 
 _FLOOR = torch.tensor(FLOOR)
 
@@ -52,8 +53,11 @@ class BlockUpdate:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float) -> None:
+    def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None) -> None:
         """Update moments and parameters in place; the moments are then worth ``n`` gradients.
+
+        Parameters that come with a copy from before their update have that scaled. With ``sgd`` they come without, and
+        are updated here. With neither they stay as they are.
 
         Raises:
             RuntimeError: A CUDA graph is being captured, for which the count would be a constant.
@@ -66,9 +70,9 @@ class BlockUpdate:
         ratio = error_ratio(count, self.settings.eps)
         for columns in flattened(parameters, self.pack_below, block):
             for start in range(0, columns[0].numel(), block):
-                self._update(tuple(t[start : start + block] for t in columns), 1 / count, ratio, c)
+                self._update(tuple(t[start : start + block] for t in columns), 1 / count, ratio, c, sgd)
 
-    def _update(self, columns: Columns, a: float, ratio: float, c: float) -> None:
+    def _update(self, columns: Columns, a: float, ratio: float, c: float, sgd: PlainSGD | None) -> None:
         grad, mean, second, parameter, *before = columns
         grad = grad.to(mean.dtype)
         if self.settings.second == "magnitude":
@@ -79,10 +83,15 @@ class BlockUpdate:
             mean.add_(deviation, alpha=a)
             second.addcmul_(deviation, deviation, value=a)
             torch.add(_FLOOR, second, alpha=1 - a, out=second)
-        if not before:
+        if not before and sgd is None:
             return
         scale = self.settings.scale(mean, second, ratio, c)
-        if parameter.dtype == scale.dtype:
-            torch.lerp(before[0], parameter, scale, out=parameter)
+        # At the moments' precision, in place where that is the parameter's own.
+        current = parameter.to(mean.dtype)
+        if sgd is None:
+            torch.lerp(before[0].to(mean.dtype), current, scale, out=current)
         else:
-            parameter.copy_(torch.lerp(before[0].to(scale.dtype), parameter.to(scale.dtype), scale))
+            direction = grad.add(current, alpha=sgd.decay) if sgd.decay else grad
+            current.addcmul_(direction, scale, value=sgd.step)
+        if current is not parameter:
+            parameter.copy_(current)

@@ -275,12 +275,11 @@ def test_backward_through_parameters_that_a_step_changed_is_refused(implementati
         loss.backward()
 
 
-@pytest.mark.usefixtures("compiler")
-def test_step_hooks_of_plain_sgd_are_called_when_compiled():
+def test_step_hooks_of_plain_sgd_are_called():
     calls = []
     inner = optim.SGD([nn.Parameter(torch.ones(3))], lr=0.1)
     inner.register_step_post_hook(lambda o, a, k: calls.append("inner"))
-    optimizer = CProp(inner, implementation="compile")
+    optimizer = CProp(inner)
     inner.param_groups[0]["params"][0].grad = torch.ones(3)
     optimizer.step()
     assert calls == ["inner"]
