@@ -22,7 +22,9 @@ The smallest useful workload is ordinary PyTorch:
         )
 """
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -223,8 +225,8 @@ class Mean:
 class IteratedBatches:
     """Batches of any iterable, in order: a new pass when one ends; made to answer as ``IndexedBatches``.
 
-    Each item is drawn with the global random state seeded by replica, pass and position, so that shuffling and
-    augmentation are the same at every candidate, and again at resume, whatever else draws random numbers.
+    Each item is drawn with Python's, NumPy's and torch's generators seeded by replica, pass and position, so that
+    shuffling and augmentation are the same at every candidate, and again at resume, whatever else draws.
 
     Raises:
         ValueError: a pass over the iterable gives nothing.
@@ -250,20 +252,37 @@ class IteratedBatches:
     def _draw(self, seed: int) -> Batch:
         nothing = object()
         for _ in range(2):
-            with torch.random.fork_rng(devices=[]):
-                if self._epoch >= 0:
-                    torch.manual_seed(seed_of(seed, self._epoch, self._position))
+            if self._epoch >= 0:
+                with _seeded(seed, self._epoch, self._position):
                     batch = next(self._iterator, nothing)
-                    if batch is not nothing:
-                        self._position += 1
-                        return batch
-                self._epoch += 1
-                self._position = 0
-                torch.manual_seed(seed_of(seed, self._epoch))
+                if batch is not nothing:
+                    self._position += 1
+                    return batch
+            self._epoch += 1
+            self._position = 0
+            with _seeded(seed, self._epoch):
                 self._iterator = iter(self._iterable)
         raise ValueError(
             "the workload's batches are empty, or a generator that ended: give an iterable that begins anew"
         )
+
+
+@contextmanager
+def _seeded(*words: int) -> Iterator[None]:
+    """The global generators of the CPU seeded, and put back afterwards."""
+    python, array = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        seed = seed_of(*words)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(
+            seed
+        )  # torch.manual_seed would seed GPUs too, where dropout draws
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(array)
 
 
 def indexed(batches: IndexedBatches | Iterable[Batch]) -> IndexedBatches:

@@ -12,6 +12,7 @@ from statistics import fmean
 import torch
 
 from lrsearch.errors import LRSearchError
+from lrsearch.task.fingerprint import identity_of, of_entry
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
 from lrsearch.training.optimizers import make_optimizer
@@ -86,9 +87,10 @@ class Replica:
 
     def evaluate(self, examples: int | None) -> dict[str, float]:
         """Give the metrics as the replica stands, over some examples or all; its training does not notice."""
-        devices = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            return self._workload.evaluate(examples)
+        before = random_state(self._device)
+        metrics = self._workload.evaluate(examples)
+        restore_random_state(before, self._device)
+        return metrics
 
     def advance(self) -> Progress:
         """Train to the next evaluation; the first one of a new replica is before any update."""
@@ -115,6 +117,7 @@ class Replica:
         save_checkpoint(
             self._checkpoint,
             {
+                "of": self._identity(),
                 "iteration": self._iteration,
                 "model": self._workload.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
@@ -138,7 +141,7 @@ class Replica:
                 loss, workload.carried = workload.loss(workload.model, batch, workload.carried)
             loss.backward()
             optimizer.step()
-            self._loss_total += loss.detach()
+            self._loss_total += loss.detach().sum()  # one number, whatever its shape
         self._iteration = target
 
     def _is_finite(self) -> bool:
@@ -175,9 +178,17 @@ class Replica:
             return None
         return Finished(fmean(e.value for e in self._curve[-self._task.metric.window :]))
 
+    def _identity(self) -> str:
+        """What the checkpoint is of. Trials are numbered anew in a new study, and its folder may hold old ones."""
+        search, spec = self._spec.search, self._spec
+        fields = of_entry(identity_of(self._task), search.entry)
+        return json.dumps(
+            [str(search), spec.rung, spec.seed, dict(spec.hyperparameters), fields], sort_keys=True
+        )
+
     def _resume(self) -> None:
         state = load_checkpoint(self._checkpoint)
-        if state is None:
+        if state is None or state.get("of") != self._identity():
             return
         self._workload.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
