@@ -34,9 +34,7 @@ class Chosen:
         wrapper = self.hyperparameters.get("cprop")
         flat = {name: value for name, value in self.hyperparameters.items() if name != "cprop"}
         flat |= {f"{CPROP_PREFIX}{name}": value for name, value in (wrapper or {}).items()}
-        if missing := [
-            name for name, value in flat.items() if value is None and name in ("lr", "cprop.c", "cprop.beta")
-        ]:
+        if missing := [name for name, value in flat.items() if value is None]:
             raise UsageError(f"{self.entry} has no {missing[0]}: its search chose nothing; search it again")
         entry = Entry(self.entry, self.optimizer, {}, options=flat, wrapped_in_cprop=wrapper is not None)
         try:
@@ -64,5 +62,5 @@ def load_chosen(path: str | Path) -> dict[str, Chosen]:
             name: Chosen(name, str(entry["optimizer"]), dict(entry["hyperparameters"]))
             for name, entry in content["chosen"].items()
         }
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise UsageError(f"{path} is no chosen.yaml; lrsearch export STUDY -o FILE writes one") from error

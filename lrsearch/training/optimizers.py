@@ -62,6 +62,10 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
             ) from error
         except AttributeError as error:
             raise LookupError(f"{module} has no {attribute}; mend the name") from error
+        except Exception as error:
+            raise LookupError(
+                f"importing {module} raised {type(error).__name__}: {error}; mend it"
+            ) from error
     else:
         classes = torch_optimizers()
         if name not in classes:
@@ -117,9 +121,10 @@ def check_optimizers(task: Task) -> None:
                 )
         try:
             make_optimizer(entry, nn.Linear(2, 2).parameters(), stand_ins(task, entry))
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # whatever a class raises, torch's own RuntimeErrors among it
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise task.error(
-                f"{'.'.join(here)} cannot be made: {error}; mend its arguments", *here
+                f"{'.'.join(here)} cannot be made: {reason}; mend its arguments", *here
             ) from error
 
 

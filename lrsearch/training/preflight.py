@@ -98,7 +98,7 @@ def _try_once(task: Task, entry: str) -> int:
         metrics = workload.evaluate(_FEW_EXAMPLES)
     except LRSearchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise WorkloadError(
             f"{where_raised(error)} {task.workload} raised {described(error)} on its first batch; "
             "mend it, then run again"

@@ -42,7 +42,7 @@ def make_workload(task: Task, entry: str, seed: int) -> Workload:
         workload = function(**arguments)
     except LRSearchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise WorkloadError(
             f"{where_raised(error)} {task.workload} raised {described(error)}; mend it, then run again"
         ) from error
@@ -79,7 +79,7 @@ def find_callable(task: Task) -> Callable[..., Any]:
             f"workload names the module {place}, which cannot be found; install it or mend the name",
             "workload",
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise WorkloadError(
             f"{where_raised(error)} importing {place} raised {described(error)}; mend it, then run again"
         ) from error
@@ -139,6 +139,9 @@ def _workload_file(task: Task, place: str) -> Path:
 def _check_arguments(task: Task, entry: str, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
     try:
         signature = inspect.signature(function)
+    except ValueError:
+        return  # built in, without a signature: it says itself what it does not take
+    try:
         signature.bind(**arguments)
     except TypeError as error:
         for name in arguments:
