@@ -1,9 +1,12 @@
 """One run from task to chosen values: checks, opens the study, trains, reports, exports."""
 
+import os
+import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,25 +14,39 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
+import yaml
 from rich.console import Console
 
 from lrsearch import studies
 from lrsearch.coordinator import Coordinator, Ended, Event
-from lrsearch.errors import StudyNotFoundError, TrainingError
+from lrsearch.errors import (
+    StudyLockedError,
+    StudyMismatchError,
+    StudyNotFoundError,
+    TrainingError,
+    UsageError,
+)
+from lrsearch.plan import searches_of
 from lrsearch.ports import Engine
 from lrsearch.report.export import chosen, write_yaml
+from lrsearch.report.numbers import value_text
 from lrsearch.report.progress import Progress
 from lrsearch.searches import SearchState, survey
 from lrsearch.studies import Place, Study
 from lrsearch.task import Task
 from lrsearch.task.fingerprint import Identity, fingerprint, identity_of
-from lrsearch.trial import Failed
+from lrsearch.trial import Failed, SearchId
 
 EngineName = Literal["ray", "inline"]
+
+CONNECT_SECONDS = 5.0
+"""How long a Ray cluster's address may take to answer."""
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM came: the run stops as at Ctrl-C, with another exit status."""
+
+    exit_status = 143
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +76,22 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a run went: what it chose, where each search stands, the files it wrote."""
+    """How a run went: what it chose, where each search stands, the files it wrote or left as they were.
+
+    ``searches`` are those that the run was for; with ``only`` there may be more among the states.
+    """
 
     chosen: dict[str, Any]
     states: tuple[SearchState, ...]
+    searches: frozenset[SearchId]
     cost: Cost
     files: tuple[Path, ...]
 
     @property
     def resolved(self) -> bool:
-        """Whether every search's verdict is resolved."""
-        return all(state.verdict is not None and state.verdict.resolved for state in self.states)
+        """Whether the verdict of every search that the run was for is resolved."""
+        own = (state for state in self.states if state.search in self.searches)
+        return all(state.verdict is not None and state.verdict.resolved for state in own)
 
 
 def run(
@@ -95,43 +117,33 @@ def run(
     Raises:
         UsageError: the task, its workload, its data or the study cannot be used; nothing was written.
         TrainingError: trainings failed; what had ended is kept.
-        KeyboardInterrupt: it was interrupted; what had ended is kept.
+        KeyboardInterrupt: it was interrupted; what had ended is kept. Its argument is the
+            place of the study, if there is one to go on with.
     """
     started = time.perf_counter() if started is None else started
-    identity = identity_of(task)
-    if not _finished(task, place, identity):
-        from lrsearch.training.preflight import check_trains
-
-        check_trains(task)
-    from lrsearch.store.optuna import open_store
-
-    store = open_store(task, identity, place.url, place.lock)
-    try:
+    searches = searches_of(task, only)
+    with _Termination() as termination:
+        identity = identity_of(task)
+        if not _finished(task, place, identity):
+            _check(task, engine, address)
         tally = _Tally()
-        progress = Progress(task, console or Console(quiet=True))
-
-        def observe(event: Event) -> None:
-            tally(event)
-            progress(event)
-
-        coordinator = Coordinator(task, store, only, observe)
-        runner = make_engine(engine, place, address)
-        with progress.following(coordinator, workers=lambda: runner.workers), _terminable():
-            runner.run(task, coordinator)
-    finally:
-        store.close()
-    if problem := failures(task, coordinator.states):
-        raise TrainingError(problem)
-    # With --only, what earlier runs found for other entries stays in the report and the chosen values.
-    states = tuple(survey(task, coordinator.trials).values())
-    content = chosen(task, states if only is None else ended(states), made_with(task), fingerprint(identity))
-    files = write_results(task, place, states, content)
-    cost = Cost(time.perf_counter() - started, tally.seconds, max(1, runner.workers), tally.replicas)
-    return Result(content, states, cost, files)
+        with _nothing_left_behind(place, tally):
+            coordinator, workers = _search(
+                task, place, identity, engine, address, only, console, tally, termination
+            )
+        if problem := failures(coordinator.states):
+            raise TrainingError(problem)
+        # With --only, what earlier runs found for other entries stays in the report and the chosen values.
+        states = tuple(survey(task, coordinator.trials).values())
+        of_interest = states if only is None else ended(states)
+        content = chosen(task, of_interest, made_with(task), fingerprint(identity))
+        content, files = _results(task, place, states, content)
+    cost = Cost(time.perf_counter() - started, tally.seconds, workers, tally.replicas)
+    return Result(content, states, frozenset(searches), cost, files)
 
 
-def failures(task: Task, states: Iterable[SearchState]) -> str | None:
-    """Say in one line what failed, or None."""
+def failures(states: Iterable[SearchState]) -> str | None:
+    """Say in one line what failed; None if nothing did."""
     failed = [(state.search, trial) for state in states for trial in state.failures]
     if not failed:
         return None
@@ -139,9 +151,9 @@ def failures(task: Task, states: Iterable[SearchState]) -> str | None:
     assert isinstance(trial.outcome, Failed)
     others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     return (
-        f"{search} at {trial.spec.hyperparameters[search.hyperparameter]:g}, seed {trial.spec.seed}, failed: "
-        f"{trial.outcome.error.splitlines()[0]}{others}; what had ended is kept; mend it, then go on with: "
-        f"lrsearch resume {task.name}"
+        f"{search} at {value_text(trial.spec.hyperparameters[search.hyperparameter])}, seed {trial.spec.seed}, "
+        f"failed: {trial.outcome.error.splitlines()[0]}{others}; what had ended is kept; mend the cause "
+        "and run it again"
     )
 
 
@@ -153,6 +165,8 @@ def ended(states: Iterable[SearchState]) -> tuple[SearchState, ...]:
 def make_engine(engine: EngineName, place: Place, address: str | None = None) -> Engine:
     """Make what runs trainings; Ray is imported here and not before."""
     if engine == "ray":
+        # Or Ray takes SIGTERM for a crash: it writes stack traces and aborts.
+        os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
         from lrsearch.engine.ray import RayEngine
 
         return RayEngine(place.checkpoints, address)
@@ -171,9 +185,23 @@ def write_results(
     """
     from lrsearch.report.page import write_report  # imports matplotlib
 
-    page, *_ = write_report(place.folder, task, states, content)
-    write_yaml(place.chosen, content)
+    with writable(place.folder):
+        page, *_ = write_report(place.folder, task, states, content)
+        write_yaml(place.chosen, content)
     return (page, place.chosen)
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename2 or error.filename or path
+        reason = error.strerror or type(error).__name__
+        raise UsageError(
+            f"{where} cannot be written ({reason}); make room, allow it or choose another"
+        ) from error
 
 
 def content_of(study: Study, partial: bool) -> dict[str, Any]:
@@ -198,15 +226,145 @@ def made_with(task: Task) -> dict[str, str]:
 
 @dataclass
 class _Tally:
-    """Adds up the replicas that this run ended."""
+    """Adds up the replicas that this run ended, and knows whether any began."""
 
     seconds: float = 0.0
     replicas: int = 0
+    begun: bool = False
 
     def __call__(self, event: Event) -> None:
+        self.begun = True
         if isinstance(event, Ended):
             self.seconds += event.trial.seconds
             self.replicas += 1
+
+
+class _Termination:
+    """While it lasts, SIGTERM stops the run as Ctrl-C does."""
+
+    def __init__(self) -> None:
+        self._before: Any = None
+        self.came = False
+
+    def __enter__(self) -> "_Termination":
+        with suppress(ValueError):  # not the main thread: signals are somebody else's
+            self._before = signal.signal(signal.SIGTERM, self._stop)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def renew(self) -> None:
+        """See to it again: Ray, when it starts, puts a handler of its own in its place."""
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        raise Terminated
+
+
+def _search(
+    task: Task,
+    place: Place,
+    identity: Identity,
+    engine: EngineName,
+    address: str | None,
+    only: frozenset[str] | None,
+    console: Console | None,
+    tally: _Tally,
+    termination: _Termination,
+) -> tuple[Coordinator, int]:
+    """Open the study and train until the searches have ended; give the coordinator and how many workers there were."""
+    from lrsearch.store.optuna import open_store
+
+    with writable(place.folder):
+        store = open_store(task, identity, place.url, place.lock)
+    try:
+        progress = Progress(task, console or Console(quiet=True))
+
+        def observe(event: Event) -> None:
+            termination.renew()
+            tally(event)
+            progress(event)
+
+        coordinator = Coordinator(task, store, only, observe)
+        # Where nothing is left to train, neither torch nor Ray is imported.
+        runner = None if coordinator.done() else make_engine(engine, place, address)
+        with progress.following(coordinator, workers=lambda: runner.workers if runner else 1):
+            if runner is not None:
+                runner.run(task, coordinator)
+    except KeyboardInterrupt as interrupt:
+        # Tune raises one of its own in its place.
+        raise (Terminated if termination.came else KeyboardInterrupt)(place) from interrupt
+    except SystemExit as leaving:
+        # SIGTERM fell between Ray's start, with its own handler, and the first training.
+        if leaving.code == signal.SIGTERM:
+            raise Terminated(place) from leaving
+        raise
+    finally:
+        store.close()
+    return coordinator, max(1, runner.workers) if runner else 1
+
+
+def _results(
+    task: Task, place: Place, states: tuple[SearchState, ...], content: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """Write the results, unless chosen.yaml says the same already: then it also says with what and when it was made."""
+    page = place.folder / "report.html"
+    with suppress(OSError, yaml.YAMLError):
+        kept = yaml.safe_load(place.chosen.read_text(encoding="utf-8"))
+        if (
+            isinstance(kept, dict)
+            and page.is_file()
+            and {**kept, "made_with": None} == {**content, "made_with": None}
+        ):
+            return kept, (page, place.chosen)
+    return content, write_results(task, place, states, content)
+
+
+def _check(task: Task, engine: EngineName, address: str | None) -> None:
+    """Try what a run needs before anything is written."""
+    from lrsearch.training.preflight import check_trains
+    from lrsearch.training.replica import training_device
+
+    if engine == "ray" and address is not None:
+        _check_address(address)
+    else:
+        training_device(task)
+    check_trains(task)
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would knock for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return  # "auto", or what only Ray understands
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"no Ray cluster answers at {address} ({reason}); start one with: ray start --head"
+        ) from error
+
+
+@contextmanager
+def _nothing_left_behind(place: Place, tally: _Tally) -> Iterator[None]:
+    """Where a run is refused before its first training, remove the folders that it made for its study."""
+    made = [folder for folder in (place.folder, *place.folder.parents) if not folder.exists()]
+    try:
+        yield
+    except (StudyLockedError, StudyMismatchError):
+        raise  # the folder is another run's, which began in the meantime
+    except UsageError:
+        if place.folder in made and not tally.begun:
+            shutil.rmtree(place.folder, ignore_errors=True)
+            with suppress(OSError):
+                for folder in made[1:]:
+                    folder.rmdir()
+        raise
 
 
 def _finished(task: Task, place: Place, identity: Identity) -> bool:
@@ -216,21 +374,3 @@ def _finished(task: Task, place: Place, identity: Identity) -> bool:
     except StudyNotFoundError:
         return False
     return study.finished and study.fingerprint == fingerprint(identity) and study.task.text == task.text
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """While it lasts, SIGTERM stops the run as Ctrl-C does."""
-
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    try:
-        before = signal.signal(signal.SIGTERM, terminate)
-    except ValueError:  # not the main thread: signals are somebody else's
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -128,14 +128,18 @@ def places(root: Path, storage: str | None = None) -> list[Place]:
     return [Place(name, root, storage) for name in study_names(storage)]
 
 
-def newest_unfinished(root: Path) -> Study:
-    """Give the study that was last worked on and has not ended.
+def newest_unfinished(root: Path, storage: str | None = None) -> Study:
+    """Give the study that was last worked on and has not ended; of a storage, the only one.
 
     Raises:
-        StudyNotFoundError: there is none.
+        StudyNotFoundError: there is none, or a storage, which does not say which is the newest, has several.
     """
-    for name in names(root):
-        study = read(Place(name, root))
-        if not study.finished:
-            return study
-    raise StudyNotFoundError(f"no unfinished study in {root}; lrsearch status lists those there are")
+    unfinished = (study for study in map(read, places(root, storage)) if not study.finished)
+    newest = next(unfinished, None)
+    if newest is None:
+        where = "the storage" if storage else root
+        raise StudyNotFoundError(f"no study in {where} is unfinished; lrsearch status lists those there are")
+    if storage and (others := [study.place.name for study in unfinished]):
+        listed = ", ".join([newest.place.name, *others])
+        raise StudyNotFoundError(f"the storage has several unfinished studies ({listed}); name one")
+    return newest
