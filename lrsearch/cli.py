@@ -5,6 +5,7 @@ What is slow to import is imported by the command that needs it.
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -22,11 +23,18 @@ STARTED = time.perf_counter()
 app = typer.Typer(
     name="lrsearch",
     help="Pick learning rates by the CProp paper's x3 bracket, and see the evidence.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+class _StoppedError(Exception):
+    """Ctrl-C or SIGTERM, in a form that the parser lets through."""
+
+    def __init__(self, line: str, interrupt: KeyboardInterrupt) -> None:
+        super().__init__(line)
+        self.exit_status = int(getattr(interrupt, "exit_status", 130))
 
 
 class EngineChoice(StrEnum):
@@ -54,7 +62,10 @@ Storage = Annotated[
 Engine = Annotated[
     EngineChoice, typer.Option(help="Train with Ray Tune, or one after the other in this process.")
 ]
-Address = Annotated[str | None, typer.Option(help="Of a running Ray cluster; without it Ray starts here.")]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Of a running Ray cluster; without it Ray starts here."),
+]
 Only = Annotated[
     list[str] | None,
     typer.Option(metavar="ENTRY", help="Search only this entry, and those it shares from; may be repeated."),
@@ -114,10 +125,17 @@ def resume(
     as_json: Json = False,
     strict: Strict = False,
 ) -> None:
-    """Go on with a study from the task that it keeps; without a name, the newest unfinished."""
+    """Go on with a study, from the task that it keeps.
+
+    Without a name, with the newest that is unfinished.
+    """
     from lrsearch import studies
 
-    found = studies.read(studies.Place(study, root, storage)) if study else studies.newest_unfinished(root)
+    found = (
+        studies.read(studies.Place(study, root, storage))
+        if study
+        else studies.newest_unfinished(root, storage)
+    )
     _run(found.task, only, engine, address, storage, root, as_json, strict)
 
 
@@ -139,7 +157,10 @@ def status(study: MaybeStudy = None, storage: Storage = None, root: Root = DEFAU
 
 @app.command()
 def explain(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT) -> None:
-    """Show why each value was chosen: every candidate with its evidence, and one sentence."""
+    """Show why each value was chosen.
+
+    Every candidate with its evidence, and one sentence a search.
+    """
     from lrsearch import studies
     from lrsearch.report.tables import explain as explanation
 
@@ -149,14 +170,18 @@ def explain(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT
 
 @app.command()
 def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT) -> None:
-    """Draw curves and end losses, as one HTML page and PNGs, into the study's folder."""
+    """Draw curves and end losses as an HTML page and PNGs.
+
+    They go into the study's folder.
+    """
     from lrsearch import studies
     from lrsearch.report.page import write_report
-    from lrsearch.run import content_of
+    from lrsearch.run import content_of, writable
 
     found = studies.read(studies.Place(study, root, storage))
     content = content_of(found, partial=True)
-    _print_files(write_report(found.place.folder, found.task, found.states.values(), content))
+    with writable(found.place.folder):
+        _print_files(write_report(found.place.folder, found.task, found.states.values(), content))
 
 
 @app.command()
@@ -172,13 +197,14 @@ def export(
     """Give the chosen values as YAML."""
     from lrsearch import studies
     from lrsearch.report.export import to_yaml, write_yaml
-    from lrsearch.run import content_of
+    from lrsearch.run import content_of, writable
 
     content = content_of(studies.read(studies.Place(study, root, storage)), partial)
     if output is None:
         print(to_yaml(content), end="")
     else:
-        write_yaml(output, content)
+        with writable(output):
+            write_yaml(output, content)
         _print_files([output])
 
 
@@ -186,14 +212,21 @@ def export(
 def validate(
     task_files: Annotated[list[Path], typer.Argument(metavar="TASK.yaml...", help="Task files.")],
 ) -> None:
-    """Check task files and their optimizers, without running the Python that they name."""
+    """Check task files and their optimizers.
+
+    The Python that they name is not run.
+    """
+    from lrsearch.plan import searches_of
+    from lrsearch.report.numbers import count_text
     from lrsearch.task import load_task
     from lrsearch.training.optimizers import check_optimizers
 
     for task_file in task_files:
         task = load_task(task_file)
+        searches = len(searches_of(task))
         check_optimizers(task)
-        _say(f"{task_file} is fine: {len(task.searches())} searches in {len(task.entries)} entries")
+        entries = count_text(len(task.entries), "optimizer")
+        _say(f"{task_file} is fine: {entries}, {searches} {'search' if searches == 1 else 'searches'}")
 
 
 @app.command()
@@ -225,7 +258,10 @@ def data(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets to fetch.")
     ] = None,
 ) -> None:
-    """List the data sets that are known, where they are and whether their files are right; fetch those named."""
+    """List the data sets that are known, or fetch those named.
+
+    The list says where their files are and whether they are right.
+    """
     from lrsearch import datasets
     from lrsearch.report.summaries import datasets_table
 
@@ -240,30 +276,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     # Wherever it stands on the line: people add it to the end of what just failed.
-    given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"]
+    given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"] or ["--help"]
     try:
         status = app(given, standalone_mode=False)
+        sys.stdout.flush()  # here, where a reader that has gone is still nothing to speak of
     except typer.Abort:
         return 130
+    except _StoppedError as stopped:
+        _say(str(stopped))
+        return stopped.exit_status
     except LRSearchError as error:
         if debug:
             raise
         _say(str(error))
         return error.exit_status
-    except KeyboardInterrupt as interrupt:
-        return _interrupted(interrupt)
     except BrokenPipeError:
-        # The reader of standard output has gone (`| head`): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        # What the parser refuses shows itself; its class is typer's in newer releases and click's in older ones.
-        if hasattr(error, "show") and isinstance(status := getattr(error, "exit_code", None), int):
-            error.show()
-            return status
+        return _nobody_reads()
+    except SystemExit as leaving:
+        # How the parser and rich leave when the pipe is broken.
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return _nobody_reads()
         if debug:
             raise
-        _say(f"lrsearch failed: {type(error).__name__}: {error}; run it again with --debug to see where")
+        _say(
+            f"the task's Python ended the program (sys.exit({leaving.code!r})); "
+            'put what is not to run at import under: if __name__ == "__main__"'
+        )
+        return 2
+    except Exception as error:
+        # What the parser refuses; its class is typer's in newer releases and click's in older ones.
+        if hasattr(error, "format_message") and isinstance(getattr(error, "exit_code", None), int):
+            return _refused(error)
+        if debug:
+            raise
+        what = " ".join(str(error).split())[:300]
+        _say(f"lrsearch failed: {type(error).__name__}: {what}; run it again with --debug to see where")
         return 1
     return status if isinstance(status, int) else 0
 
@@ -290,9 +337,21 @@ def _run(
     try:
         found = search(task, place, engine.value, address, entries, console, STARTED)
     except KeyboardInterrupt as interrupt:
-        interrupt.args = (place,)
-        raise
-    console.print(result(task, found.states, found.files, **found.cost.as_dict()))
+        # Only the run knows whether there is a study to go on with, only the command line how it was called.
+        if not interrupt.args:
+            raise _StoppedError("stopped before anything was trained", interrupt) from interrupt
+        goes_on = _resume_line(place, engine, address, entries)
+        kept = "stopped; every finished training is kept. Go on with"
+        raise _StoppedError(f"{kept}: {goes_on}", interrupt) from interrupt
+    # In a log the verdicts stand where they fell; below a display they are said once it is still.
+    said = (
+        ()
+        if console.is_terminal
+        else [s.search for s in found.states if s.verdict and s.search in found.searches]
+    )
+    console.print(result(task, found.states, said, **found.cost.as_dict()), soft_wrap=not console.is_terminal)
+    for file in found.files:
+        console.print(str(file), soft_wrap=True, markup=False, highlight=False)
     if as_json:
         print(json.dumps(found.chosen | found.cost.as_dict(), indent=2))
     if strict and not found.resolved:
@@ -308,17 +367,32 @@ def _entries(task: Any, only: list[str] | None) -> frozenset[str] | None:
     return frozenset(only) if only else None
 
 
-def _interrupted(interrupt: KeyboardInterrupt) -> int:
-    from lrsearch.run import Terminated
-
-    if interrupt.args:
+def _resume_line(place: Any, engine: EngineChoice, address: str | None, only: frozenset[str] | None) -> str:
+    """The command that goes on with a study as it was run, but for a password in its storage's URL."""
+    words = ["lrsearch", "resume", place.name]
+    words += ["--studies", str(place.root)] if place.root != DEFAULT_ROOT else []
+    if place.storage:
         from lrsearch.store.optuna import shown_url
 
-        place = interrupt.args[0]
-        options = f" --studies {place.root}" if place.root != DEFAULT_ROOT else ""
-        options += f" --storage {shown_url(place.storage)}" if place.storage else ""
-        _say(f"stopped; every finished training is kept. Go on with: lrsearch resume {place.name}{options}")
-    return 143 if isinstance(interrupt, Terminated) else 130
+        words += ["--storage", shown_url(place.storage)]
+    words += ["--engine", engine.value] if engine is not EngineChoice.RAY else []
+    words += ["--address", address] if address else []
+    words += [word for name in sorted(only or ()) for word in ("--only", name)]
+    return shlex.join(words)
+
+
+def _nobody_reads() -> int:
+    """The reader of standard output has gone (``| head``): nothing to say, and nobody to say it to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _refused(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "lrsearch"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    _say(f"{command}: {message[:1].lower()}{message[1:]}; see {command} --help")
+    return int(error.exit_code)
 
 
 def _print_plan(task: Any, planned: Any, as_json: bool) -> None:

@@ -1,8 +1,7 @@
 """Short tables of the command line: a plan before a run, its result, the studies and the data sets there are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -86,7 +85,8 @@ def plan_table(plan: Plan) -> RenderableType:
         )
     trainings = sum(planned.trainings for planned in plan.searches)
     total = (
-        f"At least {trainings} trainings, {duration_text(plan.seconds)} of training; shared by the workers."
+        f"At least {count_text(trainings, 'training')}, {duration_text(plan.seconds)} in all if one follows the other; "
+        "workers divide them. Nothing was written."
     )
     return Group(table, Text(total))
 
@@ -94,26 +94,36 @@ def plan_table(plan: Plan) -> RenderableType:
 def result(
     task: Task,
     states: Iterable[SearchState],
-    files: Sequence[Path],
+    said: Collection[SearchId] = (),
     *,
     wall_seconds: float,
     training_seconds: float,
     workers: float,
     replicas: float,
 ) -> RenderableType:
-    """Draw how a run ended: a sentence a search, what it took, the files that it wrote."""
+    """Draw how a run ended: a sentence a search, but for those ``said`` already, and what it took."""
     by_search = {state.search: state for state in states}
-    sentences = [Text(sentence(task, state, by_search)) for state in by_search.values()]
-    if replicas:
-        floor = training_seconds / workers
-        took = (
-            f"{wall_seconds:.1f} s for {count_text(int(replicas), 'training')} of {training_seconds:.1f} s in all on "
-            f"{count_text(int(workers), 'worker')}: {wall_seconds - floor:.1f} s more than if they had only trained "
-            f"({wall_seconds / floor:.2f} times)"
-        )
-    else:
-        took = f"{wall_seconds:.1f} s; everything had been trained already"
-    return Group(*sentences, Text(took), *(Text(str(file), overflow="fold") for file in files))
+    sentences = [
+        Text(sentence(task, state, by_search)) for state in by_search.values() if state.search not in said
+    ]
+    took = cost_text(wall_seconds, training_seconds, int(workers), int(replicas))
+    return Group(*sentences, Text(took))
+
+
+def cost_text(wall_seconds: float, training_seconds: float, workers: int, replicas: int) -> str:
+    """Say what a run took, and how much of it was not training.
+
+    >>> cost_text(31.0, 50.0, 2, 30)
+    '31.0 s for 30 trainings, which took 50.0 s in all on 2 workers: 6.0 s more than training alone (1.24 times)'
+    """
+    if not replicas:
+        return f"{wall_seconds:.1f} s; everything had been trained already"
+    floor = training_seconds / workers
+    times = f" ({wall_seconds / floor:.2f} times)" if floor else ""
+    return (
+        f"{wall_seconds:.1f} s for {count_text(replicas, 'training')}, which took {training_seconds:.1f} s in all on "
+        f"{count_text(workers, 'worker')}: {wall_seconds - floor:.1f} s more than training alone{times}"
+    )
 
 
 def studies_table(studies: Iterable[tuple[Task, Sequence[SearchState], bool]]) -> RenderableType:
