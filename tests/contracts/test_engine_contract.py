@@ -87,7 +87,8 @@ seeds: 1
 optimizers:
 """
 MOODY = '  {}: {{base: sgd, lr: {{start: 0.1}}, arguments: {{mood: "{}"}}}}\n'
-ENDINGS = "search: {limits: {lr: [0.03, 0.1]}}\n"  # the start is the upper limit: one first guess, then its lower neighbour
+# The start is the upper limit: one first guess, then its lower neighbour.
+ENDINGS = "search: {limits: {lr: [0.03, 0.1]}}\n"
 
 MakeEngine = Callable[[Path], Engine]
 
