@@ -56,7 +56,7 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
             isinstance(node, ast.Call)
             and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module"
         ):
-            yield from ((node.lineno, a.value) for a in node.args if isinstance(a, ast.Constant))
+            yield from ((node.lineno, str(a.value)) for a in node.args if isinstance(a, ast.Constant))
 
 
 def part_of(path: Path) -> str:
