@@ -77,15 +77,21 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 where a verd
 DEFAULT_ROOT = Path("studies")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"lrsearch {lrsearch.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Pick learning rates by the CProp paper's x3 bracket, and see the evidence."""
-    if version:
-        print(f"lrsearch {lrsearch.__version__}")
-        raise typer.Exit
 
 
 @app.command()
@@ -175,10 +181,11 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
     They go into the study's folder.
     """
     from lrsearch import studies
-    from lrsearch.report.page import write_report
     from lrsearch.run import content_of, writable
 
     found = studies.read(studies.Place(study, root, storage))
+    from lrsearch.report.page import write_report  # imports matplotlib
+
     content = content_of(found, partial=True)
     with writable(found.place.folder):
         _print_files(write_report(found.place.folder, found.task, found.states.values(), content))
@@ -278,7 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Wherever it stands on the line: people add it to the end of what just failed.
     given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"] or ["--help"]
     try:
-        status = app(given, standalone_mode=False)
+        status = app(given, prog_name="lrsearch", standalone_mode=False)
         sys.stdout.flush()  # here, where a reader that has gone is still nothing to speak of
     except typer.Abort:
         return 130
@@ -296,13 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # How the parser and rich leave when the pipe is broken.
         if isinstance(leaving.__context__, BrokenPipeError):
             return _nobody_reads()
-        if debug:
-            raise
-        _say(
-            f"the task's Python ended the program (sys.exit({leaving.code!r})); "
-            'put what is not to run at import under: if __name__ == "__main__"'
-        )
-        return 2
+        raise
     except Exception as error:
         # What the parser refuses; its class is typer's in newer releases and click's in older ones.
         if hasattr(error, "format_message") and isinstance(getattr(error, "exit_code", None), int):
