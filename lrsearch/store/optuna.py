@@ -5,17 +5,13 @@ transactions, with parameters as distributions and evaluations as intermediate v
 dashboard show a search as they would any other. What Optuna has no place for stands in user attributes.
 """
 
-import json
 import logging
-import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote
 
 import optuna
 import sqlalchemy
@@ -25,7 +21,16 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from lrsearch.errors import StudyLockedError, StudyMismatchError, StudyNotFoundError, UsageError
-from lrsearch.store.record import StudyRecord, with_evaluation
+from lrsearch.store.record import (
+    StudyRecord,
+    curve_from,
+    curve_to,
+    outcome_from,
+    outcome_to,
+    with_evaluation,
+)
+from lrsearch.store.url import shown_url as shown_url
+from lrsearch.store.url import without_secrets
 from lrsearch.task.fingerprint import Identity, differences, of_entry
 from lrsearch.task.model import Searched, Task
 from lrsearch.trial import (
@@ -113,7 +118,7 @@ class OptunaStore:
         if self._trials[trial].ended:
             return
         # One attribute, written before the trial is closed: it is the outcome, whatever happens in between.
-        result = {"outcome": _outcome_to(outcome), "curve": _curve_to(curve), "seconds": seconds}
+        result = {"outcome": outcome_to(outcome), "curve": curve_to(curve), "seconds": seconds}
         self._storage.set_trial_user_attr(self._trial_ids[trial], "result", result)
         self._trials[trial] = replace(self._trials[trial], outcome=outcome, curve=curve, seconds=seconds)
         self._finish(trial, outcome)
@@ -204,25 +209,6 @@ def study_names(url: str) -> list[str]:
     return sorted({study.study_name.partition("/")[0] for study in kept})
 
 
-def shown_url(url: str) -> str:
-    """Give a storage URL without what may be secret in it: the password and the query."""
-    with suppress(sqlalchemy.exc.ArgumentError, ValueError):
-        parsed = sqlalchemy.make_url(url)
-        if "@" not in (parsed.host or ""):
-            return parsed.set(query={}).render_as_string(hide_password=True)
-    # It cannot be parsed, or a password with an @ in it was taken for a host.
-    return re.sub(r"^(.*?//)?.*@", r"\1***@", url.partition("?")[0])
-
-
-def _secrets(url: str) -> Iterator[str]:
-    """What a driver's message must not repeat: all that may be a password, as written and as meant."""
-    place, _, query = url.partition("?")
-    users = re.search(r"^(?:.*?//)?(.*)@", place)
-    pieces = re.split("[:@]", users[1])[1:] if users else []
-    for secret in (*pieces, *(value for name, value in parse_qsl(query) if "pass" in name.lower())):
-        yield from filter(None, (secret, unquote(secret)))
-
-
 @contextmanager
 def _reading(url: str) -> Iterator[RDBStorage | None]:
     """A storage to read from; None where there is none yet."""
@@ -257,9 +243,7 @@ def _let_go(storage: RDBStorage) -> None:
 
 def _unreachable(url: str, error: Exception) -> UsageError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    reason = reason.replace(url, shown_url(url))
-    for secret in _secrets(url):
-        reason = reason.replace(secret, "***")
+    reason = without_secrets(reason, url)
     return UsageError(
         f"cannot open the storage {shown_url(url)} ({type(error).__name__}: {reason}); "
         "check the URL, and that its server or folder is there"
@@ -338,45 +322,9 @@ def _trial_from(search: SearchId, frozen: FrozenTrial) -> Trial | None:
     trial = f"{search}/{frozen.number}"
     if (result := attributes.get("result")) is not None:
         return Trial(
-            trial, spec, _curve_from(result["curve"]), _outcome_from(result["outcome"]), result["seconds"]
+            trial, spec, curve_from(result["curve"]), outcome_from(result["outcome"]), result["seconds"]
         )
     if frozen.state.is_finished():
         return None
     curve = tuple(Evaluation(step, value) for step, value in sorted(frozen.intermediate_values.items()))
     return Trial(trial, spec, curve)
-
-
-def _outcome_to(outcome: Outcome) -> dict[str, Any]:
-    kind = type(outcome).__name__.lower()
-    (field,) = outcome.__slots__
-    return {"kind": kind, field: getattr(outcome, field)}
-
-
-def _outcome_from(kept: Mapping[str, Any]) -> Outcome:
-    match kept:
-        case {"kind": "finished", "value": value}:
-            return Finished(value)
-        case {"kind": "diverged", "iteration": iteration}:
-            return Diverged(iteration)
-        case {"kind": "stopped", "reason": reason}:
-            return Stopped(reason)
-        case {"kind": "failed", "error": error}:
-            return Failed(error)
-    raise UsageError(
-        f"a trial's outcome reads {json.dumps(kept)}; a newer lrsearch wrote it, so use that one"
-    )
-
-
-def _curve_to(curve: Curve) -> list[list[Any]]:
-    """JSON has no NaN: what is not finite becomes text."""
-    return [
-        [e.iteration, e.value, {name: v if math.isfinite(v) else str(v) for name, v in e.metrics.items()}]
-        for e in curve
-    ]
-
-
-def _curve_from(kept: list[list[Any]]) -> Curve:
-    return tuple(
-        Evaluation(iteration, value, {name: float(v) for name, v in metrics.items()})
-        for iteration, value, metrics in kept
-    )

@@ -1,10 +1,15 @@
 """What stores keep: a study read back, as a look from outside or a resumption without the task file needs it."""
 
+import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from lrsearch.errors import UsageError
 from lrsearch.task.fingerprint import Identity
-from lrsearch.trial import Evaluation, Trial
+from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, Stopped, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +26,46 @@ def with_evaluation(trial: Trial, evaluation: Evaluation) -> Trial:
     """Give a trial with an evaluation more, in place of one at the same iteration."""
     others = (e for e in trial.curve if e.iteration != evaluation.iteration)
     return replace(trial, curve=tuple(sorted((*others, evaluation), key=lambda e: e.iteration)))
+
+
+def outcome_to(outcome: Outcome) -> dict[str, Any]:
+    """Give an outcome as JSON keeps it."""
+    kind = type(outcome).__name__.lower()
+    (field,) = outcome.__slots__
+    return {"kind": kind, field: getattr(outcome, field)}
+
+
+def outcome_from(kept: Mapping[str, Any]) -> Outcome:
+    """Give back the outcome that ``outcome_to`` was given.
+
+    Raises:
+        UsageError: it is of a kind that is not known here.
+    """
+    match kept:
+        case {"kind": "finished", "value": value}:
+            return Finished(value)
+        case {"kind": "diverged", "iteration": iteration}:
+            return Diverged(iteration)
+        case {"kind": "stopped", "reason": reason}:
+            return Stopped(reason)
+        case {"kind": "failed", "error": error}:
+            return Failed(error)
+    raise UsageError(
+        f"a trial's outcome reads {json.dumps(kept)}; a newer lrsearch wrote it, so use that one"
+    )
+
+
+def curve_to(curve: Curve) -> list[list[Any]]:
+    """Give a curve as JSON keeps it, which has no NaN: what is not finite becomes text."""
+    return [
+        [e.iteration, e.value, {name: v if math.isfinite(v) else str(v) for name, v in e.metrics.items()}]
+        for e in curve
+    ]
+
+
+def curve_from(kept: list[list[Any]]) -> Curve:
+    """Give back the curve that ``curve_to`` was given."""
+    return tuple(
+        Evaluation(iteration, value, {name: float(v) for name, v in metrics.items()})
+        for iteration, value, metrics in kept
+    )
