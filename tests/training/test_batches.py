@@ -1,7 +1,9 @@
 """Laws of ``Batches`` and ``Mean``, and of any iterable as batches."""
 
+import random
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -143,17 +145,18 @@ def test_an_iterable_that_gives_nothing_anew_is_refused(iterable: list[int] | It
 
 def test_items_are_drawn_alike_whatever_else_draws() -> None:
     class Drawing:
-        def __iter__(self) -> Iterator[float]:
-            return (float(torch.rand(())) for _ in range(3))
+        def __iter__(self) -> Iterator[tuple[float, ...]]:
+            return ((float(torch.rand(())), float(np.random.rand()), random.random()) for _ in range(3))
 
     one, two, other = (IteratedBatches(Drawing()) for _ in range(3))
     first, second = [], []
     for iteration in range(7):
         first.append(one.batch(1, iteration))
-        torch.rand(iteration)  # dropout, say
+        drawn = torch.rand(iteration), np.random.rand(iteration), random.random()  # dropout, say
+        assert len(drawn) == 3
         second.append(two.batch(1, iteration))
     assert first == second
-    assert len(set(first)) == 7
+    assert [len({item[kind] for item in first}) for kind in range(3)] == [7, 7, 7]
     assert other.batch(2, 0) not in first
 
 

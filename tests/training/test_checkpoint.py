@@ -43,6 +43,14 @@ def test_saving_leaves_one_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
 
 
+def test_a_new_one_takes_the_place_of_the_older_one_at_once(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a.pt", {"n": 1})
+    os.link(tmp_path / "a.pt", tmp_path / "older.pt")
+    save_checkpoint(tmp_path / "a.pt", {"n": 2})
+    assert load_checkpoint(tmp_path / "older.pt") == {"n": 1}, "it was written over, not replaced"
+    assert load_checkpoint(tmp_path / "a.pt") == {"n": 2}
+
+
 def test_a_missing_one_is_none(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "a.pt") is None
 
