@@ -76,7 +76,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
         if was != is_now or (name in before) != (name in now):
             named = (
                 f"{name} has changed"
-                if "code" in name
+                if name == "workload's code"
                 else f"{name} was {_shown(name, before)}, is {_shown(name, now)}"
             )
             changed[name] = named
