@@ -350,6 +350,8 @@ def _run(
         if console.is_terminal
         else [s.search for s in found.states if s.verdict and s.search in found.searches]
     )
+    if console.is_terminal:
+        console.print()
     console.print(result(task, found.states, said, **found.cost.as_dict()), soft_wrap=not console.is_terminal)
     for file in found.files:
         console.print(str(file), soft_wrap=True, markup=False, highlight=False)

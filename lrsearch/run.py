@@ -137,7 +137,11 @@ def run(
         states = tuple(survey(task, coordinator.trials).values())
         of_interest = states if only is None else ended(states)
         content = chosen(task, of_interest, made_with(task), fingerprint(identity))
-        content, files = _results(task, place, states, content)
+        try:
+            content, files = _results(task, place, states, content)
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = (place,)
+            raise
     cost = Cost(time.perf_counter() - started, tally.seconds, workers, tally.replicas)
     return Result(content, states, frozenset(searches), cost, files)
 

@@ -261,6 +261,21 @@ def test_an_interrupt_before_the_first_training_says_so(cli, tmp_path, monkeypat
     assert not (tmp_path / "studies").exists()
 
 
+def test_an_interrupt_while_results_are_written_loses_nothing(cli, study, monkeypatch):
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    before = without_date(study / "chosen.yaml")
+    (study / "chosen.yaml").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("lrsearch.report.page.write_report", stop)
+        status, _, err = cli("run", "valley.yaml")
+    kept = "stopped; every finished training is kept. Go on with: lrsearch resume valley"
+    assert (status, err.splitlines()[-1]) == (130, kept)
+    assert cli("resume", "valley")[0] == 0
+    assert without_date(study / "chosen.yaml") == before
+
+
 def test_a_study_that_has_just_begun_is_shown(cli, tmp_path):
     write_task(tmp_path)
     interrupted(cli, evaluations=2)
