@@ -1,17 +1,14 @@
 """One run from task to chosen values: checks, opens the study, trains, reports, exports."""
 
 import os
-import shutil
 import signal
-import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import yaml
@@ -19,13 +16,8 @@ from rich.console import Console
 
 from lrsearch import studies
 from lrsearch.coordinator import Coordinator, Ended, Event
-from lrsearch.errors import (
-    StudyLockedError,
-    StudyMismatchError,
-    StudyNotFoundError,
-    TrainingError,
-    UsageError,
-)
+from lrsearch.errors import StudyNotFoundError, TrainingError
+from lrsearch.guards import Terminated, Termination, check_address, nothing_left_behind, writable
 from lrsearch.plan import searches_of
 from lrsearch.ports import Engine
 from lrsearch.report.export import chosen, write_yaml
@@ -38,15 +30,6 @@ from lrsearch.task.fingerprint import Identity, fingerprint, identity_of
 from lrsearch.trial import Failed, SearchId
 
 EngineName = Literal["ray", "inline"]
-
-CONNECT_SECONDS = 5.0
-"""How long a Ray cluster's address may take to answer."""
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: the run stops as at Ctrl-C, with another exit status."""
-
-    exit_status = 143
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +105,12 @@ def run(
     """
     started = time.perf_counter() if started is None else started
     searches = searches_of(task, only)
-    with _Termination() as termination:
+    with Termination() as termination:
         identity = identity_of(task)
         if not _finished(task, place, identity):
             _check(task, engine, address)
         tally = _Tally()
-        with _nothing_left_behind(place, tally):
+        with nothing_left_behind(place.folder, lambda: tally.begun):
             coordinator, workers = _search(
                 task, place, identity, engine, address, only, console, tally, termination
             )
@@ -195,19 +178,6 @@ def write_results(
     return (page, place.chosen)
 
 
-@contextmanager
-def writable(path: Path) -> Iterator[None]:
-    """Turn what the file system refuses into one line that names the file."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename2 or error.filename or path
-        reason = error.strerror or type(error).__name__
-        raise UsageError(
-            f"{where} cannot be written ({reason}); make room, allow it or choose another"
-        ) from error
-
-
 def content_of(study: Study, partial: bool) -> dict[str, Any]:
     """Give the content of a study's chosen.yaml.
 
@@ -243,32 +213,6 @@ class _Tally:
             self.replicas += 1
 
 
-class _Termination:
-    """While it lasts, SIGTERM stops the run as Ctrl-C does."""
-
-    def __init__(self) -> None:
-        self._before: Any = None
-        self.came = False
-
-    def __enter__(self) -> "_Termination":
-        with suppress(ValueError):  # not the main thread: signals are somebody else's
-            self._before = signal.signal(signal.SIGTERM, self._stop)
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-
-    def renew(self) -> None:
-        """See to it again: Ray, when it starts, puts a handler of its own in its place."""
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._stop)
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.came = True
-        raise Terminated
-
-
 def _search(
     task: Task,
     place: Place,
@@ -278,7 +222,7 @@ def _search(
     only: frozenset[str] | None,
     console: Console | None,
     tally: _Tally,
-    termination: _Termination,
+    termination: Termination,
 ) -> tuple[Coordinator, int]:
     """Open the study and train until the searches have ended; give the coordinator and how many workers there were."""
     from lrsearch.store.optuna import open_store
@@ -334,41 +278,10 @@ def _check(task: Task, engine: EngineName, address: str | None) -> None:
     from lrsearch.training.replica import training_device
 
     if engine == "ray" and address is not None:
-        _check_address(address)
+        check_address(address)
     else:
         training_device(task)
     check_trains(task)
-
-
-def _check_address(address: str) -> None:
-    """Refuse an address where nobody listens: Ray itself would knock for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        return  # "auto", or what only Ray understands
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"no Ray cluster answers at {address} ({reason}); start one with: ray start --head"
-        ) from error
-
-
-@contextmanager
-def _nothing_left_behind(place: Place, tally: _Tally) -> Iterator[None]:
-    """Where a run is refused before its first training, remove the folders that it made for its study."""
-    made = [folder for folder in (place.folder, *place.folder.parents) if not folder.exists()]
-    try:
-        yield
-    except (StudyLockedError, StudyMismatchError):
-        raise  # the folder is another run's, which began in the meantime
-    except UsageError:
-        if place.folder in made and not tally.begun:
-            shutil.rmtree(place.folder, ignore_errors=True)
-            with suppress(OSError):
-                for folder in made[1:]:
-                    folder.rmdir()
-        raise
 
 
 def _finished(task: Task, place: Place, identity: Identity) -> bool:

@@ -49,6 +49,8 @@ from lrsearch.trial import (
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
+_LOCK_SECONDS = 1.0
+"""A look at a study holds its lock for an instant; only another run holds it longer."""
 _ATTRIBUTE = "lrsearch"
 """The user attribute of a study that holds the task's text, its place and its identity."""
 _STATES = {
@@ -150,7 +152,7 @@ def open_store(task: Task, identity: Identity, url: str, lock: Path) -> OptunaSt
     file_lock = FileLock(lock)
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        file_lock.acquire(timeout=0)
+        file_lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout as error:
         raise StudyLockedError(
             f"another lrsearch is writing to the study {task.name}; wait for it, or look: lrsearch status {task.name}"

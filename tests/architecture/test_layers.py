@@ -10,7 +10,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 LAYERS: list[tuple[str, ...]] = [
-    ("cli", "run", "studies", "plan"),
+    ("cli", "run", "studies", "plan", "guards"),
     ("engine", "store", "training", "report"),
     ("coordinator",),
     ("searches",),
@@ -29,7 +29,7 @@ ONLY_IN = {
     "optuna": {"lrsearch/store/optuna.py"},
     "sqlalchemy": {"lrsearch/store/optuna.py", "lrsearch/store/url.py"},
     "scipy": {"lrsearch/verdict.py"},
-    "typer": {"lrsearch/cli.py"},
+    "typer": {"lrsearch/cli/entry.py", "lrsearch/cli/commands.py", "lrsearch/cli/options.py"},
     "pydantic": {"lrsearch/task/schema.py", "lrsearch/task/format.py"},
     "pydantic_core": {"lrsearch/task/schema.py"},
 }

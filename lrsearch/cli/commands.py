@@ -1,22 +1,31 @@
-"""The command line: parse, wire, print; nothing else.
-
-What is slow to import is imported by the command that needs it.
-"""
+"""The commands: each parses, wires and prints. What is slow to import is imported by the command that needs it."""
 
 import json
-import os
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import lrsearch
-from lrsearch.errors import LRSearchError, UsageError
+from lrsearch.cli.options import (
+    DEFAULT_ROOT,
+    Address,
+    Engine,
+    EngineChoice,
+    Json,
+    MaybeStudy,
+    Only,
+    Root,
+    Storage,
+    Strict,
+    StudyName,
+    TaskFile,
+)
+from lrsearch.errors import UsageError
 
 STARTED = time.perf_counter()
 
@@ -29,52 +38,12 @@ app = typer.Typer(
 )
 
 
-class _StoppedError(Exception):
+class StoppedError(Exception):
     """Ctrl-C or SIGTERM, in a form that the parser lets through."""
 
     def __init__(self, line: str, interrupt: KeyboardInterrupt) -> None:
         super().__init__(line)
         self.exit_status = int(getattr(interrupt, "exit_status", 130))
-
-
-class EngineChoice(StrEnum):
-    """What trains."""
-
-    RAY = "ray"
-    INLINE = "inline"
-
-
-TaskFile = Annotated[Path, typer.Argument(metavar="TASK.yaml", help="The task file.")]
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="The study's name: the task's.")]
-MaybeStudy = Annotated[str | None, typer.Argument(metavar="[STUDY]", help="The study's name: the task's.")]
-Root = Annotated[
-    Path,
-    typer.Option("--studies", metavar="DIR", envvar="LRSEARCH_STUDIES", help="The folder of all studies."),
-]
-Storage = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        envvar="LRSEARCH_STORAGE",
-        help="An Optuna storage URL; else SQLite in the study's folder.",
-    ),
-]
-Engine = Annotated[
-    EngineChoice, typer.Option(help="Train with Ray Tune, or one after the other in this process.")
-]
-Address = Annotated[
-    str | None,
-    typer.Option(metavar="HOST:PORT", help="Of a running Ray cluster; without it Ray starts here."),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(metavar="ENTRY", help="Search only this entry, and those it shares from; may be repeated."),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print the chosen values and the cost as JSON on standard output.")
-]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 where a verdict is not resolved.")]
-DEFAULT_ROOT = Path("studies")
 
 
 def _print_version(wanted: bool) -> None:
@@ -181,7 +150,8 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
     They go into the study's folder.
     """
     from lrsearch import studies
-    from lrsearch.run import content_of, writable
+    from lrsearch.guards import writable
+    from lrsearch.run import content_of
 
     found = studies.read(studies.Place(study, root, storage))
     from lrsearch.report.page import write_report  # imports matplotlib
@@ -203,8 +173,9 @@ def export(
 ) -> None:
     """Give the chosen values as YAML."""
     from lrsearch import studies
+    from lrsearch.guards import writable
     from lrsearch.report.export import to_yaml, write_yaml
-    from lrsearch.run import content_of, writable
+    from lrsearch.run import content_of
 
     content = content_of(studies.read(studies.Place(study, root, storage)), partial)
     if output is None:
@@ -233,7 +204,7 @@ def validate(
         searches = len(searches_of(task))
         check_optimizers(task)
         entries = count_text(len(task.entries), "optimizer")
-        _say(f"{task_file} is fine: {entries}, {searches} {'search' if searches == 1 else 'searches'}")
+        say(f"{task_file} is fine: {entries}, {searches} {'search' if searches == 1 else 'searches'}")
 
 
 @app.command()
@@ -256,7 +227,7 @@ def init(
 
     files = write_template(folder, name)
     _print_files(files)
-    _say(f"try it: lrsearch run {files[0]}")
+    say(f"try it: lrsearch run {files[0]}")
 
 
 @app.command()
@@ -273,47 +244,9 @@ def data(
     from lrsearch.report.summaries import datasets_table
 
     for name in names or []:
-        _say(f"{name} is in {datasets.fetch(name, progress=sys.stderr.isatty())}")
+        say(f"{name} is in {datasets.fetch(name, progress=sys.stderr.isatty())}")
     if not names:
         _console().print(datasets_table(datasets.status()))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status; every error is one line, unless ``--debug`` is given."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
-    # Wherever it stands on the line: people add it to the end of what just failed.
-    given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"] or ["--help"]
-    try:
-        status = app(given, prog_name="lrsearch", standalone_mode=False)
-        sys.stdout.flush()  # here, where a reader that has gone is still nothing to speak of
-    except typer.Abort:
-        return 130
-    except _StoppedError as stopped:
-        _say(str(stopped))
-        return stopped.exit_status
-    except LRSearchError as error:
-        if debug:
-            raise
-        _say(str(error))
-        return error.exit_status
-    except BrokenPipeError:
-        return _nobody_reads()
-    except SystemExit as leaving:
-        # How the parser and rich leave when the pipe is broken.
-        if isinstance(leaving.__context__, BrokenPipeError):
-            return _nobody_reads()
-        raise
-    except Exception as error:
-        # What the parser refuses; its class is typer's in newer releases and click's in older ones.
-        if hasattr(error, "format_message") and isinstance(getattr(error, "exit_code", None), int):
-            return _refused(error)
-        if debug:
-            raise
-        what = " ".join(str(error).split())[:300]
-        _say(f"lrsearch failed: {type(error).__name__}: {what}; run it again with --debug to see where")
-        return 1
-    return status if isinstance(status, int) else 0
 
 
 def _run(
@@ -340,10 +273,10 @@ def _run(
     except KeyboardInterrupt as interrupt:
         # Only the run knows whether there is a study to go on with, only the command line how it was called.
         if not interrupt.args:
-            raise _StoppedError("stopped before anything was trained", interrupt) from interrupt
+            raise StoppedError("stopped before anything was trained", interrupt) from interrupt
         goes_on = _resume_line(place, engine, address, entries)
         kept = "stopped; every finished training is kept. Go on with"
-        raise _StoppedError(f"{kept}: {goes_on}", interrupt) from interrupt
+        raise StoppedError(f"{kept}: {goes_on}", interrupt) from interrupt
     # In a log the verdicts stand where they fell; below a display they are said once it is still.
     said = (
         ()
@@ -384,20 +317,6 @@ def _resume_line(place: Any, engine: EngineChoice, address: str | None, only: fr
     return shlex.join(words)
 
 
-def _nobody_reads() -> int:
-    """The reader of standard output has gone (``| head``): nothing to say, and nobody to say it to."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
-
-
-def _refused(error: Any) -> int:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "lrsearch"
-    message = " ".join(error.format_message().split()).rstrip(".")
-    _say(f"{command}: {message[:1].lower()}{message[1:]}; see {command} --help")
-    return int(error.exit_code)
-
-
 def _print_plan(task: Any, planned: Any, as_json: bool) -> None:
     from lrsearch.report.summaries import plan_table
 
@@ -418,9 +337,5 @@ def _console() -> Any:
     return Console()
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     print(line, file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

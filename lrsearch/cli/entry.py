@@ -1,0 +1,63 @@
+"""The entry point: every error is one line, every end an exit status."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from lrsearch.cli.commands import StoppedError, app, say
+from lrsearch.errors import LRSearchError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit status; every error is one line, unless ``--debug`` is given."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    # Wherever it stands on the line: people add it to the end of what just failed.
+    given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"] or ["--help"]
+    try:
+        status = app(given, prog_name="lrsearch", standalone_mode=False)
+        sys.stdout.flush()  # here, where a reader that has gone is still nothing to speak of
+    except typer.Abort:
+        return 130
+    except StoppedError as stopped:
+        say(str(stopped))
+        return stopped.exit_status
+    except LRSearchError as error:
+        if debug:
+            raise
+        say(str(error))
+        return error.exit_status
+    except BrokenPipeError:
+        return _nobody_reads()
+    except SystemExit as leaving:
+        # How the parser and rich leave when the pipe is broken.
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return _nobody_reads()
+        raise
+    except Exception as error:
+        # What the parser refuses; its class is typer's in newer releases and click's in older ones.
+        if hasattr(error, "format_message") and isinstance(getattr(error, "exit_code", None), int):
+            return _refused(error)
+        if debug:
+            raise
+        what = " ".join(str(error).split())[:300]
+        say(f"lrsearch failed: {type(error).__name__}: {what}; run it again with --debug to see where")
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _nobody_reads() -> int:
+    """The reader of standard output has gone (``| head``): nothing to say, and nobody to say it to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _refused(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "lrsearch"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    say(f"{command}: {message[:1].lower()}{message[1:]}; see {command} --help")
+    return int(error.exit_code)

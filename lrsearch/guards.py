@@ -1,0 +1,91 @@
+"""What stands around a run: signals, files that cannot be written, addresses where nobody is, refusals without a trace."""
+
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lrsearch.errors import StudyLockedError, StudyMismatchError, UsageError
+
+CONNECT_SECONDS = 5.0
+"""How long a Ray cluster's address may take to answer."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: the run stops as at Ctrl-C, with another exit status."""
+
+    exit_status = 143
+
+
+class Termination:
+    """While it lasts, SIGTERM stops the run as Ctrl-C does."""
+
+    def __init__(self) -> None:
+        self._before: Any = None
+        self.came = False
+
+    def __enter__(self) -> "Termination":
+        with suppress(ValueError):  # not the main thread: signals are somebody else's
+            self._before = signal.signal(signal.SIGTERM, self._stop)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def renew(self) -> None:
+        """See to it again: Ray, when it starts, puts a handler of its own in its place."""
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        raise Terminated
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename2 or error.filename or path
+        reason = error.strerror or type(error).__name__
+        raise UsageError(
+            f"{where} cannot be written ({reason}); make room, allow it or choose another"
+        ) from error
+
+
+@contextmanager
+def nothing_left_behind(folder: Path, begun: Callable[[], bool]) -> Iterator[None]:
+    """Where a run is refused before it has begun a training, remove the folders that it made for its study."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        yield
+    except (StudyLockedError, StudyMismatchError):
+        raise  # the folder is another run's, which began in the meantime
+    except UsageError:
+        if folder in made and not begun():
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                for parent in made[1:]:
+                    parent.rmdir()
+        raise
+
+
+def check_address(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would knock for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return  # "auto", or what only Ray understands
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"no Ray cluster answers at {address} ({reason}); start one with: ray start --head"
+        ) from error
