@@ -1,4 +1,4 @@
-"""What stands around a run: signals, files that cannot be written, addresses where nobody is, refusals without a trace."""
+"""What stands around a run: signals, files that cannot be written, silent addresses, refusals without a trace."""
 
 import shutil
 import signal

@@ -38,6 +38,18 @@ def spread_text(mean: float, spread: float | None) -> str:
     return f"{with_places(mean, places)} ± {with_places(spread, places)}"
 
 
+def fitted_text(value: float, width: int) -> str:
+    """Write a metric to four significant digits, or to as many as fit.
+
+    >>> fitted_text(0.1072, 7), fitted_text(0.009207, 7), fitted_text(7.11e-5, 7), fitted_text(123456.0, 7)
+    ('0.1072', '0.00921', '7.11e-5', '1.235e5')
+    """
+    texts = (
+        f"{value:#.{digits}g}".replace("e-0", "e-").replace("e+0", "e").rstrip(".") for digits in (4, 3, 2, 1)
+    )
+    return next((text for text in texts if len(text) <= width), "…")
+
+
 def places_of(value: float) -> int | None:
     """Give how many decimals show four significant digits; None where only an exponent would."""
     if value == 0 or not math.isfinite(value):

@@ -37,8 +37,10 @@ def _left_if_best(task: Task, state: SearchState, best: int | None) -> int:
     known = _without_failures(state)
     trials = [trial if trial.ended else _ended(trial, best, known, task.metric.mode) for trial in known]
     made_up = sum(not trial.ended for trial in known)
+    in_hand = {trial.spec.rung for trial in known}
     while isinstance(decision := strategy.decide(trials), Launch):
-        best = decision.replicas[0][0] if best is None else best
+        if best is None:
+            best = next((rung for rung, _ in decision.replicas if rung not in in_hand), None)
         for rung, seed in decision.replicas:
             trial = Trial(f"made up {made_up}", TrialSpec(state.search, rung, seed, {}))
             trials.append(_ended(trial, best, known, task.metric.mode))

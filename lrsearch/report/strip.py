@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrsearch.report.findings import Finding, Mark
-from lrsearch.report.numbers import metric_text, value_text
+from lrsearch.report.numbers import fitted_text, value_text
 
 CELL_WIDTH = 8
 LEAST_CELLS = 4
@@ -82,5 +82,5 @@ def _cell(finding: Finding, iterations: int) -> Text:
         case Mark.DID_NOT_LEARN | Mark.DIVERGED | Mark.FAILED | Mark.STOPPED | Mark.PENDING:
             text = finding.mark.glyph
         case mark:
-            text = mark.glyph + (metric_text(finding.mean) if finding.mean is not None else "")
+            text = mark.glyph + ("" if finding.mean is None else fitted_text(finding.mean, CELL_WIDTH - 2))
     return Text(text, style=style_of(finding.mark))

@@ -290,7 +290,7 @@ def _refuse_mismatch(storage: BaseStorage, task: Task, identity: Identity) -> No
                 changed |= differences(before, of_entry(identity, search.entry))
     if changed:
         raise StudyMismatchError(
-            f"{task.path}: the study {task.name} was made from a task that trains differently: "
+            f"{task.shown_as or task.path}: the study {task.name} was made from a task that trains differently: "
             f"{'; '.join(changed.values())}; put that back, or give this task another name",
             tuple(changed),
         )

@@ -104,12 +104,10 @@ def check_optimizers(task: Task) -> None:
         try:
             kind = optimizer_class(entry.optimizer)
         except LookupError as error:
-            own = (
-                error.args[0]
-                if ("optimizers", entry.name, "base") in task.positions
-                else f"{error.args[0]}; or give base:"
-            )
-            raise task.error(own, *here, "base") from error
+            problem = str(error.args[0])
+            if (*here, "base") not in task.positions:
+                problem += f"{'' if problem.endswith('?') else '.'} An entry of another name says what it is with base:"
+            raise task.error(problem, *here, "base") from error
         accepted = inspect.signature(kind).parameters
         for name in (*entry.hyperparameters, *entry.options):
             takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())

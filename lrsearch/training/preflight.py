@@ -91,8 +91,9 @@ def _try_once(task: Task, entry: str) -> int:
         loss = workload.loss(*arguments)
         loss = loss if workload.carried is None else loss[0]
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-            raise WorkloadError(
-                f"the loss of {task.workload} gave {_kind(loss)}; let it give one number, a scalar tensor"
+            raise task.error(
+                f"workload {task.workload} has a loss of {_kind(loss)}; let it give one number, a scalar tensor",
+                "workload",
             )
         loss.backward()  # type: ignore[no-untyped-call]
         metrics = workload.evaluate(_FEW_EXAMPLES)
@@ -109,8 +110,4 @@ def _try_once(task: Task, entry: str) -> int:
 
 
 def _kind(thing: object) -> str:
-    return (
-        f"a tensor of shape {list(thing.shape)}"
-        if isinstance(thing, torch.Tensor)
-        else f"a {type(thing).__name__}"
-    )
+    return f"shape {list(thing.shape)}" if isinstance(thing, torch.Tensor) else f"type {type(thing).__name__}"

@@ -48,7 +48,7 @@ def make_workload(task: Task, entry: str, seed: int) -> Workload:
         ) from error
     if not isinstance(workload, Workload):
         raise task.error(
-            f"workload {task.workload} gave a {type(workload).__name__}; let it return a lrsearch.Workload",
+            f"workload {task.workload} returned {type(workload).__name__}; let it return a lrsearch.Workload",
             "workload",
         )
     return workload
@@ -86,8 +86,9 @@ def find_callable(task: Task) -> Callable[..., Any]:
     function = getattr(module, name, None)
     if not callable(function):
         near = get_close_matches(name, [n for n, value in vars(module).items() if callable(value)], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"define it in {place}"
-        problem = "is not callable" if hasattr(module, name) else "does not exist"
+        there = hasattr(module, name)
+        hint = f"did you mean {near[0]}?" if near else "name a function" if there else f"define it in {place}"
+        problem = "is not callable" if there else "does not exist"
         raise task.error(f"workload names {name} in {place}, which {problem}; {hint}", "workload")
     found: Callable[..., Any] = function
     return found

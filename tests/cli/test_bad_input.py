@@ -24,7 +24,7 @@ TASKS = [
     ("leaving", ":valley\n", ":leaves\n",
      "FOLDER/valley.py:51 valley.py:leaves raised SystemExit: usage: valley.py; mend it, then run again"),
     ("no workload", ":valley\n", ":number_instead\n",
-     "valley.yaml:2:1 workload valley.py:number_instead gave a int; let it return a lrsearch.Workload"),
+     "valley.yaml:2:1 workload valley.py:number_instead returned int; let it return a lrsearch.Workload"),
     ("argument", "seeds: 2", "arguments: {scael: 2}",
      "valley.yaml:4:13 arguments.scael is no argument of valley.py:valley; did you mean scale?"),
     ("metric", "seeds: 2", "metric: {name: train_los}",

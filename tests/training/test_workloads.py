@@ -37,7 +37,7 @@ CASES = {
     "no such file": (None, ("workload.py:make", "worklaod.py:make"), "task.yaml:3:1 workload names worklaod.py, which does not exist; write it"),
     "a file of nearly that name": ("", ("workload.py:make", "worklad.py:make"), "task.yaml:3:1 workload names worklad.py, which does not exist; did you mean workload.py?"),
     "no such name": (broken(""), (":make", ":mke"), "task.yaml:3:1 workload names mke in workload.py, which does not exist; did you mean make?"),
-    "not callable": (broken("value = 3"), (":make", ":value"), "task.yaml:3:1 workload names value in workload.py, which is not callable; define it in workload.py"),
+    "not callable": (broken("value = 3"), (":make", ":value"), "task.yaml:3:1 workload names value in workload.py, which is not callable; name a function"),
     "no such package": ("", ("workload.py:make", "no_such_package.x:make"), "task.yaml:3:1 workload names the module no_such_package.x, which cannot be found; install it or mend the name"),
     "a package that needs one": ("import no_such_package\n", None, "workload.py:1 needs no_such_package, which is not installed; install it"),
     "import raises": ("x = 1\nraise OSError('no\\nluck')\n", None, "workload.py:2 importing workload.py raised OSError: no; mend it, then run again"),
@@ -46,12 +46,12 @@ CASES = {
     "raises": ("def make(kind):\n    raise ValueError\n", None, "workload.py:2 workload.py:make raised ValueError; mend it, then run again"),
     "raises in a library": ("import torch\ndef make(kind):\n    torch.zeros(2) + torch.zeros(3)\n", None, "workload.py:3 workload.py:make raised RuntimeError: The size of tensor"),
     "exits": ("import sys\ndef make(kind):\n    sys.exit('no data')\n", None, "workload.py:3 workload.py:make raised SystemExit: no data; mend it"),
-    "another type": ("def make(kind):\n    return {}\n", None, "task.yaml:3:1 workload workload.py:make gave a dict; let it return a lrsearch.Workload"),
+    "another type": ("def make(kind):\n    return {}\n", None, "task.yaml:3:1 workload workload.py:make returned dict; let it return a lrsearch.Workload"),
     "misspelt argument": ("def make(kinds=1):\n    ...\n", None, "task.yaml:4:13 arguments.kind is no argument of workload.py:make; did you mean kinds?"),
     "unknown argument": ("def make(a, b):\n    ...\n", None, "task.yaml:4:13 arguments.kind is no argument of workload.py:make; it takes a, b"),
     "argument of none": ("def make():\n    ...\n", None, "task.yaml:4:13 arguments.kind is no argument of workload.py:make; it takes none"),
     "an argument missing": ("def make(kind, size):\n    ...\n", None, "task.yaml:4:1 arguments do not fit workload.py:make: missing a required argument: 'size'; mend them"),
-    "something built in": (None, ("workload.py:make", "builtins:dict"), "task.yaml:3:1 workload builtins:dict gave a dict; let it return"),
+    "something built in": (None, ("workload.py:make", "builtins:dict"), "task.yaml:3:1 workload builtins:dict returned dict; let it return"),
 }  # fmt: skip
 
 
@@ -99,8 +99,8 @@ def test_a_seed_gives_the_same_weights_whatever_was_drawn_before(make_task: Make
 # -- one try before a run ----------------------------------------------------------------------------------------------
 
 TRIES = {
-    "a vector for a loss": ("loss=lambda model, batch: model(batch[0])", "the loss of workload.py:make gave a tensor of shape [5, 1]; let it give one number, a scalar tensor"),
-    "a float for a loss": ("loss=lambda model, batch: 0.5", "the loss of workload.py:make gave a float; let it give one number"),
+    "a vector for a loss": ("loss=lambda model, batch: model(batch[0])", "workload workload.py:make has a loss of shape [5, 1]; let it give one number, a scalar tensor"),
+    "a float for a loss": ("loss=lambda model, batch: 0.5", "workload workload.py:make has a loss of type float; let it give one number"),
     "a loss that raises": ("loss=lambda model, batch: batch.no", "workload.py:15 workload.py:make raised AttributeError: 'tuple' object has no attribute 'no' on its first batch; mend it"),
     "a loss without a gradient": ("loss=lambda model, batch: torch.zeros(())", "raised RuntimeError: element 0 of tensors does not require grad"),
     "a loss that exits": ("loss=lambda model, batch: exit('enough')", "raised SystemExit: enough on its first batch"),
