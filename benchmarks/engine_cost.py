@@ -26,7 +26,18 @@ FACTOR, SECONDS = 1.15, 12.0
 def measure(task: Path, engine: str) -> dict[str, float]:
     """Run a search in a fresh folder; the wall time is that of the whole command."""
     with tempfile.TemporaryDirectory() as studies:
-        command = [sys.executable, "-m", "lrsearch.cli", "run", str(task), "--engine", engine, "--studies", studies, "--json"]
+        command = [
+            sys.executable,
+            "-m",
+            "lrsearch.cli",
+            "run",
+            str(task),
+            "--engine",
+            engine,
+            "--studies",
+            studies,
+            "--json",
+        ]
         began = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
         wall = time.perf_counter() - began
@@ -50,7 +61,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--engines", nargs="+", default=["ray", "inline"])
     arguments = parser.parse_args()
-    table = Table("engine", "workers", "replicas", "training s", "wall s", "goal s", "wall / floor", "extra s")
+    table = Table(
+        "engine", "workers", "replicas", "training s", "wall s", "goal s", "wall / floor", "extra s"
+    )
     results = {}
     for engine in arguments.engines:
         runs = [measure(arguments.task, engine) for _ in range(arguments.runs)]

@@ -2,11 +2,11 @@
 
     python benchmarks/kills.py [TASK.yaml] [--kills 10] [--engine ray] [--seed 0]
 
-Runs the task once undisturbed. Then, for each kill, starts the same command again on one study, kills it with all of its
-processes at a random moment of the run, and goes on; when the kills are used up, or the search has ended before, a new
-study is begun until all kills have been made. At the end of each study ``chosen.yaml`` must be the undisturbed one but
-for its date, and every training that had ended before a kill must still be there, untouched. Prints a table and writes
-JSON beside itself; exits with 1 if anything was lost.
+Runs the task once undisturbed. Then, for each kill, starts the same command again on one study, kills it with all of
+its processes at a random moment of the run, and goes on; when the kills are used up, or the search has ended before, a
+new study is begun until all kills have been made. At the end of each study ``chosen.yaml`` must be the undisturbed one
+but for its date, and every training that had ended before a kill must still be there, untouched. Prints a table and
+writes JSON beside itself; exits with 1 if anything was lost.
 """
 
 import argparse
@@ -50,7 +50,17 @@ def descendants(process: int) -> list[int]:
 
 def start(task: Path, engine: str, root: Path) -> subprocess.Popen[bytes]:
     """Start the search, or go on with it: the same command."""
-    command = [sys.executable, "-m", "lrsearch.cli", "run", str(task), "--engine", engine, "--studies", str(root)]
+    command = [
+        sys.executable,
+        "-m",
+        "lrsearch.cli",
+        "run",
+        str(task),
+        "--engine",
+        engine,
+        "--studies",
+        str(root),
+    ]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -119,16 +129,26 @@ def main() -> int:
                     "trained_again": _repeated(now),
                 }
                 rows.append(row)
-                table.add_row(str(len(rows)), *(str(row[key]) for key in list(row)[:4]), str(row["trained_again"]))
+                table.add_row(
+                    str(len(rows)), *(str(row[key]) for key in list(row)[:4]), str(row["trained_again"])
+                )
             last = ended(root, name)
             same.append(
                 chosen(root, name) == expected
                 and all(last.get(key) == trial for key, trial in before.items())
                 and not _repeated(last)
             )
-    Console().print(table, f"{sum(same)} of {len(same)} killed studies ended with the undisturbed chosen.yaml")
+    Console().print(
+        table, f"{sum(same)} of {len(same)} killed studies ended with the undisturbed chosen.yaml"
+    )
     lost = sum(row["ended_before"] - row["kept"] for row in rows)
-    report = {"task": name, "engine": arguments.engine, "seed": arguments.seed, "kills": rows, "same_chosen": same}
+    report = {
+        "task": name,
+        "engine": arguments.engine,
+        "seed": arguments.seed,
+        "kills": rows,
+        "same_chosen": same,
+    }
     (HERE / f"kills_{name}_{arguments.engine}.json").write_text(json.dumps(report, indent=2) + "\n")
     return 0 if all(same) and not lost else 1
 

@@ -66,4 +66,11 @@ class UnfinishedError(UsageError):
 
 
 class TrainingError(LRSearchError):
-    """Trainings failed for a reason other than divergence; everything that had ended is kept."""
+    """Trainings failed for a reason other than divergence; everything that had ended is kept.
+
+    ``traceback`` is that of the first, from the process that trained it; empty where there is none.
+    """
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback

@@ -22,29 +22,41 @@ class Terminated(KeyboardInterrupt):
 
 
 class Termination:
-    """While it lasts, SIGTERM stops the run as Ctrl-C does."""
+    """While it lasts, SIGTERM stops the run as Ctrl-C does, and neither is overlooked.
+
+    An exception that a signal raises inside a destructor or a callback of the interpreter is printed and dropped;
+    ``check`` raises it again.
+    """
 
     def __init__(self) -> None:
-        self._before: Any = None
-        self.came = False
+        self._before: dict[signal.Signals, Any] = {}
+        self.came: type[KeyboardInterrupt] | None = None
 
     def __enter__(self) -> "Termination":
         with suppress(ValueError):  # not the main thread: signals are somebody else's
-            self._before = signal.signal(signal.SIGTERM, self._stop)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._stop)
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
-    def renew(self) -> None:
-        """See to it again: Ray, when it starts, puts a handler of its own in its place."""
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._stop)
+    def check(self) -> None:
+        """Stop now if a signal came; and put back the handlers, for Ray has its own when it starts.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed.
+            Terminated: SIGTERM came.
+        """
+        for number in self._before:
+            signal.signal(number, self._stop)
+        if self.came is not None:
+            raise self.came
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.came = True
-        raise Terminated
+        self.came = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise self.came
 
 
 @contextmanager

@@ -105,42 +105,44 @@ def run(
     """
     started = time.perf_counter() if started is None else started
     searches = searches_of(task, only)
+    tally = _Tally()
     with Termination() as termination:
-        identity = identity_of(task)
-        if not _finished(task, place, identity):
-            _check(task, engine, address)
-        tally = _Tally()
-        with nothing_left_behind(place.folder, lambda: tally.begun):
-            coordinator, workers = _search(
-                task, place, identity, engine, address, only, console, tally, termination
-            )
-        if problem := failures(coordinator.states):
-            raise TrainingError(problem)
-        # With --only, what earlier runs found for other entries stays in the report and the chosen values.
-        states = tuple(survey(task, coordinator.trials).values())
-        of_interest = states if only is None else ended(states)
-        content = chosen(task, of_interest, made_with(task), fingerprint(identity))
         try:
+            identity = identity_of(task)
+            if not _finished(task, place, identity):
+                _check(task, engine, address)
+            termination.check()
+            with nothing_left_behind(place.folder, lambda: tally.begun):
+                coordinator, workers = _search(
+                    task, place, identity, engine, address, only, console, tally, termination
+                )
+            if problem := failures(coordinator.states):
+                raise problem
+            # With --only, what earlier runs found for other entries stays in the report and the chosen values.
+            states = tuple(survey(task, coordinator.trials).values())
+            of_interest = states if only is None else ended(states)
+            content = chosen(task, of_interest, made_with(task), fingerprint(identity))
             content, files = _results(task, place, states, content)
         except KeyboardInterrupt as interrupt:
-            interrupt.args = (place,)
-            raise
+            # Tune raises one of its own in place of ours.
+            raise (termination.came or type(interrupt))(*[place] * place.exists()) from interrupt
     cost = Cost(time.perf_counter() - started, tally.seconds, workers, tally.replicas)
     return Result(content, states, frozenset(searches), cost, files)
 
 
-def failures(states: Iterable[SearchState]) -> str | None:
-    """Say in one line what failed; None if nothing did."""
+def failures(states: Iterable[SearchState]) -> TrainingError | None:
+    """Make the error that says in one line what failed; None if nothing did."""
     failed = [(state.search, trial) for state in states for trial in state.failures]
     if not failed:
         return None
     search, trial = failed[0]
     assert isinstance(trial.outcome, Failed)
     others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return (
+    first, *traceback = trial.outcome.error.splitlines()
+    return TrainingError(
         f"{search} at {value_text(trial.spec.hyperparameters[search.hyperparameter])}, seed {trial.spec.seed}, "
-        f"failed: {trial.outcome.error.splitlines()[0]}{others}; what had ended is kept; mend the cause "
-        "and run it again"
+        f"failed: {first}{others}; what had ended is kept; mend the cause and run it again",
+        "\n".join(traceback),
     )
 
 
@@ -230,12 +232,14 @@ def _search(
     with writable(place.folder):
         store = open_store(task, identity, place.url, place.lock)
     try:
+        for torn in place.checkpoints.glob("*.tmp"):  # of runs that were killed while they wrote
+            torn.unlink(missing_ok=True)
         progress = Progress(task, console or Console(quiet=True))
 
         def observe(event: Event) -> None:
-            termination.renew()
             tally(event)
             progress(event)
+            termination.check()
 
         coordinator = Coordinator(task, store, only, observe)
         # Where nothing is left to train, neither torch nor Ray is imported.
@@ -243,13 +247,10 @@ def _search(
         with progress.following(coordinator, workers=lambda: runner.workers if runner else 1):
             if runner is not None:
                 runner.run(task, coordinator)
-    except KeyboardInterrupt as interrupt:
-        # Tune raises one of its own in its place.
-        raise (Terminated if termination.came else KeyboardInterrupt)(place) from interrupt
     except SystemExit as leaving:
         # SIGTERM fell between Ray's start, with its own handler, and the first training.
         if leaving.code == signal.SIGTERM:
-            raise Terminated(place) from leaving
+            raise Terminated from leaving
         raise
     finally:
         store.close()

@@ -78,7 +78,11 @@ def state_of(
     others, waiting_for = _others(task, search, chosen)
     if others is None:
         return SearchState(search, searched, (), None, waiting_for, None, None)
-    current = tuple(trial for trial in trials if _without(trial, search) == others)
+    current = tuple(
+        _counting(
+            trial for trial in trials if _without(trial, search) == others and trial.spec.seed < task.seeds
+        )
+    )
     decision = strategy_for(task, searched).decide(current)
     verdict = (
         judge(search, searched, decision.ending, current, task.metric.mode, task.tolerance)
@@ -202,6 +206,16 @@ def _others(
             except PendingError as pending:
                 waiting_for.append(pending.search)
     return (None, tuple(waiting_for)) if waiting_for else (values, ())
+
+
+def _counting(trials: Iterable[Trial]) -> Iterable[Trial]:
+    """One trial a replica: one that failed counts only until it is trained again."""
+    by_replica: dict[tuple[int, int], Trial] = {}
+    for trial in trials:
+        replica = trial.spec.rung, trial.spec.seed
+        if replica not in by_replica or isinstance(by_replica[replica].outcome, Failed):
+            by_replica[replica] = trial
+    return by_replica.values()
 
 
 def _without(trial: Trial, search: SearchId) -> dict[str, float]:

@@ -1,8 +1,11 @@
 """Where a study lies: its folder, its storage, its lock; and which studies there are."""
 
+import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
 from filelock import FileLock, Timeout
 
 from lrsearch.errors import StudyNotFoundError
@@ -41,8 +44,14 @@ class Place:
 
     @property
     def lock(self) -> Path:
-        """The file whose lock makes one process the only writer."""
-        return self.folder / "run.lock"
+        """The file whose lock makes one process of this machine the only writer, from whatever folder it runs."""
+        if self.storage is None:
+            return self.folder / "run.lock"
+        kind, _, database = self.storage.partition(":///")
+        if kind.startswith("sqlite") and database:
+            return Path(f"{database.partition('?')[0]}.{self.name}.lock")
+        key = hashlib.sha256(f"{self.storage} {self.name}".encode()).hexdigest()[:16]
+        return platformdirs.user_cache_path("lrsearch") / "locks" / f"{key}.lock"
 
     @property
     def checkpoints(self) -> Path:
@@ -78,6 +87,7 @@ class Study:
     task: Task
     fingerprint: str
     states: dict[SearchId, SearchState]
+    worked_at: float
 
     @property
     def finished(self) -> bool:
@@ -88,8 +98,14 @@ class Study:
         )
 
 
+def place_of(named: str, root: Path, storage: str | None = None) -> Place:
+    """Give the place of a study by its name, or by its folder as a shell completes it."""
+    folder = Path(named.rstrip("/"))
+    return Place(folder.name, root if folder.name == named else folder.parent, storage)
+
+
 def read(place: Place) -> Study:
-    """Read a study without writing anything; works while a run is on.
+    """Read a study without changing it; works while a run is on.
 
     Raises:
         StudyNotFoundError: there is none.
@@ -110,36 +126,37 @@ def read(place: Place) -> Study:
 def study_of(place: Place, record: StudyRecord) -> Study:
     """Make sense of a record: the task as it was last run, and where its searches stand."""
     task = parse_task(record.task_text, record.task_path)
-    return Study(place, task, fingerprint(record.identity), survey(task, record.trials))
+    return Study(place, task, fingerprint(record.identity), survey(task, record.trials), record.worked_at)
 
 
 def names(root: Path) -> list[str]:
-    """Give the studies of a folder that have a database of their own, the last changed first."""
-    databases = sorted(root.glob(f"*/{DATABASE}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [path.parent.name for path in databases]
+    """Give the studies of a folder that have a database of their own."""
+    return sorted(path.parent.name for path in root.glob(f"*/{DATABASE}"))
 
 
-def places(root: Path, storage: str | None = None) -> list[Place]:
-    """Give the studies of a storage, or of a folder where None is named."""
+def every(root: Path, storage: str | None = None) -> list[Study]:
+    """Read the studies of a storage, or of a folder where None is named, the last worked on first."""
     if storage is None:
-        return [Place(name, root) for name in names(root)]
-    from lrsearch.store.optuna import study_names
+        places = [Place(name, root) for name in names(root)]
+    else:
+        from lrsearch.store.optuna import study_names
 
-    return [Place(name, root, storage) for name in study_names(storage)]
+        places = [Place(name, root, storage) for name in study_names(storage)]
+    found = []
+    for place in places:
+        with suppress(StudyNotFoundError):  # a run was killed before it wrote anything into its database
+            found.append(read(place))
+    return sorted(found, key=lambda study: study.worked_at, reverse=True)
 
 
 def newest_unfinished(root: Path, storage: str | None = None) -> Study:
-    """Give the study that was last worked on and has not ended; of a storage, the only one.
+    """Give the study that was last worked on and has not ended.
 
     Raises:
-        StudyNotFoundError: there is none, or a storage, which does not say which is the newest, has several.
+        StudyNotFoundError: there is none.
     """
-    unfinished = (study for study in map(read, places(root, storage)) if not study.finished)
-    newest = next(unfinished, None)
-    if newest is None:
-        where = "the storage" if storage else root
-        raise StudyNotFoundError(f"no study in {where} is unfinished; lrsearch status lists those there are")
-    if storage and (others := [study.place.name for study in unfinished]):
-        listed = ", ".join([newest.place.name, *others])
-        raise StudyNotFoundError(f"the storage has several unfinished studies ({listed}); name one")
-    return newest
+    for study in every(root, storage):
+        if not study.finished:
+            return study
+    where = "the storage" if storage else root
+    raise StudyNotFoundError(f"no study in {where} is unfinished; lrsearch status lists those there are")

@@ -90,6 +90,13 @@ class Trial:
     seconds: float = 0.0
 
     @property
+    def iterations(self) -> int:
+        """How far the replica is known to have trained."""
+        if isinstance(self.outcome, Diverged):
+            return self.outcome.iteration
+        return self.curve[-1].iteration if self.curve else 0
+
+    @property
     def ended(self) -> bool:
         """Whether the replica will not be trained further."""
         return self.outcome is not None

@@ -113,7 +113,17 @@ def judge(
     """
     candidates = candidates_of(trials)
     chosen = None if isinstance(ending, NoneLearned) else candidates[ending.rung]
-    rivals = {rung: c for rung, c in candidates.items() if c.learned(mode) and c is not chosen}
+    lowest, highest = searched.ladder.rungs_within(*searched.limits)
+    rivals = {
+        rung: candidate
+        for rung, candidate in candidates.items()
+        # One with fewer seeds than the chosen one was left behind by the bracket: it has no pairs to compare.
+        if chosen is not None
+        and candidate is not chosen
+        and lowest <= rung <= highest
+        and candidate.learned(mode)
+        and candidate.values.keys() >= chosen.values.keys()
+    }
     return Verdict(
         search=search,
         ending=ending,
@@ -122,7 +132,7 @@ def judge(
         regret_at_most=_regret_bound(chosen, rivals, mode) if chosen else None,
         tolerance=tolerance,
         ties=tuple(searched.ladder.value(rung) for rung in _ties(chosen, rivals, mode)) if chosen else (),
-        iterations=sum(trial.curve[-1].iteration for trial in trials if trial.curve),
+        iterations=sum(trial.iterations for trial in trials),
     )
 
 

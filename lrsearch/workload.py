@@ -22,11 +22,12 @@ The smallest useful workload is ordinary PyTorch:
         )
 """
 
+import inspect
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -287,7 +288,12 @@ def _seeded(*words: int) -> Iterator[None]:
 
 def indexed(batches: IndexedBatches | Iterable[Batch]) -> IndexedBatches:
     """Give batches as a function of seed and iteration, whatever they were."""
-    return batches if isinstance(batches, IndexedBatches) else IteratedBatches(batches)
+    if isinstance(batches, IndexedBatches):
+        # Data sets of other libraries have a `batch` too, that means something else.
+        with suppress(TypeError, ValueError):
+            if [*inspect.signature(batches.batch).parameters] == ["seed", "iteration"]:
+                return batches
+    return IteratedBatches(cast("Iterable[Batch]", batches))
 
 
 def moved(thing: Any, device: torch.device) -> Any:

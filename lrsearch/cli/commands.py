@@ -107,11 +107,11 @@ def resume(
     from lrsearch import studies
 
     found = (
-        studies.read(studies.Place(study, root, storage))
+        studies.read(studies.place_of(study, root, storage))
         if study
         else studies.newest_unfinished(root, storage)
     )
-    _run(found.task, only, engine, address, storage, root, as_json, strict)
+    _run(found.task, only, engine, address, storage, found.place.root, as_json, strict)
 
 
 @app.command()
@@ -123,10 +123,10 @@ def status(study: MaybeStudy = None, storage: Storage = None, root: Root = DEFAU
 
     console = _console()
     if study is None:
-        every = [studies.read(place) for place in studies.places(root, storage)]
+        every = studies.every(root, storage)
         console.print(studies_table((s.task, tuple(s.states.values()), s.place.in_use()) for s in every))
         return
-    found = studies.read(studies.Place(study, root, storage))
+    found = studies.read(studies.place_of(study, root, storage))
     console.print(status_table(found.task, found.states.values(), console.width, live=found.place.in_use()))
 
 
@@ -139,7 +139,7 @@ def explain(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT
     from lrsearch import studies
     from lrsearch.report.tables import explain as explanation
 
-    found = studies.read(studies.Place(study, root, storage))
+    found = studies.read(studies.place_of(study, root, storage))
     _console().print(explanation(found.task, found.states.values()))
 
 
@@ -153,7 +153,7 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
     from lrsearch.guards import writable
     from lrsearch.run import content_of
 
-    found = studies.read(studies.Place(study, root, storage))
+    found = studies.read(studies.place_of(study, root, storage))
     from lrsearch.report.page import write_report  # imports matplotlib
 
     content = content_of(found, partial=True)
@@ -177,7 +177,7 @@ def export(
     from lrsearch.report.export import to_yaml, write_yaml
     from lrsearch.run import content_of
 
-    content = content_of(studies.read(studies.Place(study, root, storage)), partial)
+    content = content_of(studies.read(studies.place_of(study, root, storage)), partial)
     if output is None:
         print(to_yaml(content), end="")
     else:
@@ -192,7 +192,7 @@ def validate(
 ) -> None:
     """Check task files and their optimizers.
 
-    The Python that they name is not run.
+    The workload's Python is not run; the package of an optimizer named as package.module:Class is imported.
     """
     from lrsearch.plan import searches_of
     from lrsearch.report.numbers import count_text

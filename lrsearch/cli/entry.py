@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stopped.exit_status
     except LRSearchError as error:
         if debug:
+            say(getattr(error, "traceback", ""))
             raise
         say(str(error))
         return error.exit_status

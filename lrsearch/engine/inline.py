@@ -23,8 +23,10 @@ class InlineEngine:
     def run(self, task: Task, dispatcher: Dispatcher) -> None:
         """Train what the dispatcher asks for until it is done."""
         while (trial := dispatcher.ask()) is not None:
-            for progress in train(task, trial.spec, checkpoint_file(self._checkpoints, trial.id)):
+            checkpoint = checkpoint_file(self._checkpoints, trial.id)
+            for progress in train(task, trial.spec, checkpoint):
                 if progress.evaluation is not None:
                     dispatcher.report(trial.id, progress.evaluation)
                 if progress.outcome is not None:
                     dispatcher.tell(trial.id, progress.outcome, progress.curve, progress.seconds)
+                    checkpoint.unlink(missing_ok=True)  # not before its outcome is on record

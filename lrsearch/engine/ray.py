@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class RayEngine:
             tune_config=tune.TuneConfig(
                 num_samples=-1,
                 search_alg=searcher,
-                scheduler=_Telling(dispatcher, searcher),
+                scheduler=_Telling(dispatcher, searcher, self._checkpoints),
                 max_concurrent_trials=self._workers,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
@@ -155,10 +155,11 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
     """Passes results on. Tune calls the scheduler before all others, and for a trial's last result calls
     ``on_trial_complete`` alone."""
 
-    def __init__(self, dispatcher: Dispatcher, searcher: _Asking) -> None:
+    def __init__(self, dispatcher: Dispatcher, searcher: _Asking, checkpoints: Path) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._dispatcher = dispatcher
         self._searcher = searcher
+        self._checkpoints = checkpoints
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         self._pass_on(trial.trial_id, result)
@@ -177,6 +178,9 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
         if progress.outcome is not None:
             del self._searcher.running[trial_id]
             self._dispatcher.tell(trial, progress.outcome, progress.curve, progress.seconds)
+            checkpoint_file(self._checkpoints, trial).unlink(
+                missing_ok=True
+            )  # not before its outcome is on record
 
 
 class _ReplicaTrainable(tune.Trainable):
@@ -244,18 +248,26 @@ def _processors() -> int:
 
 
 def _room_for_workers(task: Task) -> int:
-    wanted: Resources = task.resources
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    by_cpu = there.get("CPU", 0.0) // wanted.cpus
-    by_gpu = there.get("GPU", 0.0) / wanted.gpus if wanted.gpus else by_cpu
-    workers = int(min(by_cpu, by_gpu))
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    workers = sum(_workers_of_node(node, task.resources) for node in nodes)
     if workers < 1:
+        most = {kind: max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("CPU", "GPU")}
         raise task.error(
-            f"resources asks for {wanted.cpus} CPUs and {wanted.gpus:g} GPUs a worker; there are "
-            f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}; ask for less",
+            f"resources asks for {task.resources.cpus} CPUs and {task.resources.gpus:g} GPUs a worker; no machine has "
+            f"more than {most['CPU']:g} and {most['GPU']:g}; ask for less",
             "resources",
         )
     return workers
+
+
+def _workers_of_node(there: Mapping[str, float], wanted: Resources) -> int:
+    """A worker runs on one machine, and a fraction of a GPU comes from one GPU."""
+    by_cpu = int(there.get("CPU", 0.0) // wanted.cpus)
+    if not wanted.gpus:
+        return by_cpu
+    gpus = int(there.get("GPU", 0.0))
+    by_gpu = int(gpus // wanted.gpus) if wanted.gpus >= 1 else gpus * int(1 / wanted.gpus)
+    return min(by_cpu, by_gpu)
 
 
 def _end_with(driver: int) -> None:

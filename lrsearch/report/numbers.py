@@ -80,15 +80,14 @@ def percent_text(fraction: float) -> str:
 def difference_text(fraction: float, error: float | None) -> str:
     """Write a relative difference and its standard error in per cent, to one decimal so that they align.
 
-    From ten times on it is told in times alone: nobody reads 25007.3 %.
+    From a thousand on the decimal is dropped.
 
     >>> difference_text(0.0412, 0.0311), difference_text(0.851, None), difference_text(250.073, 0.299)
-    ('4.1 ± 3.1 %', '85.1 %', '251 times')
+    ('4.1 ± 3.1 %', '85.1 %', '25,007 ± 30 %')
     """
-    if fraction >= 9:
-        return f"{1 + fraction:,.0f} times"
-    spread = f" ± {100 * error:.1f}" if error is not None else ""
-    return f"{100 * fraction:.1f}{spread} %"
+    places = 1 if abs(fraction) < 10 else 0
+    spread = f" ± {100 * error:,.{places}f}" if error is not None else ""
+    return f"{100 * fraction:,.{places}f}{spread} %"
 
 
 def duration_text(seconds: float) -> str:

@@ -114,7 +114,7 @@ def cells(finding: Finding) -> tuple[str, str, str, str, str]:
 
 def spent_text(task: Task, state: SearchState) -> str:
     """Say how much training a search took, or has taken so far."""
-    iterations = sum(trial.curve[-1].iteration for trial in state.trials if trial.curve)
+    iterations = sum(trial.iterations for trial in state.trials)
     trainings = count_text(trainings_ended(state), "training")
     seconds = sum(trial.seconds for trial in state.trials)
     took = f", {seconds:,.0f} s of training" if seconds >= 1 else ""

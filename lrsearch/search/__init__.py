@@ -10,7 +10,6 @@ from lrsearch.search.decision import (
     Ending,
     Launch,
     NoneLearned,
-    Stop,
     Strategy,
     Wait,
 )
@@ -25,7 +24,6 @@ __all__ = [
     "Ending",
     "Launch",
     "NoneLearned",
-    "Stop",
     "Strategy",
     "Wait",
     "candidates_of",

@@ -32,7 +32,8 @@ class Bracket:
         known = {
             rung: candidate.mean if candidate.learned(self.mode) else None
             for rung, candidate in candidates.items()
-            if candidate.complete(self.seeds)
+            # Limits may have been narrowed since: what lies outside is neither chosen nor in the way.
+            if self.lowest <= rung <= self.highest and candidate.complete(self.seeds)
         }
         step = self.next_step(known)
         if not isinstance(step, tuple):

@@ -38,14 +38,6 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """End these running trials, by id: what they would still show changes nothing."""
-
-    trials: tuple[str, ...]
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to launch until a running replica ends."""
 
@@ -57,7 +49,7 @@ class Done:
     ending: Ending
 
 
-Decision = Launch | Stop | Wait | Done
+Decision = Launch | Wait | Done
 
 
 class Strategy(Protocol):

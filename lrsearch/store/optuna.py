@@ -179,6 +179,7 @@ def read_study(url: str, name: str) -> StudyRecord:
     """
     trials: list[Trial] = []
     newest: dict[str, Any] = {}
+    moments: list[datetime | None] = []
     with _reading(url) as storage:
         for study in storage.get_all_studies() if storage else ():
             kept = study.user_attrs.get(_ATTRIBUTE)
@@ -192,11 +193,14 @@ def read_study(url: str, name: str) -> StudyRecord:
                 trial = _trial_from(SearchId(entry, hyperparameter), frozen)
                 if trial is not None:
                     trials.append(trial)
+                    moments += [frozen.datetime_start, frozen.datetime_complete]
     if not newest:
         raise StudyNotFoundError(
             f"there is no study {name} in {shown_url(url)}; lrsearch status lists those there are"
         )
-    return StudyRecord(newest["task"], Path(newest["path"]), newest["identity"], tuple(trials))
+    moments.append(datetime.fromisoformat(newest["written"]))
+    worked_at = max(moment.timestamp() for moment in moments if moment is not None)
+    return StudyRecord(newest["task"], Path(newest["path"]), newest["identity"], tuple(trials), worked_at)
 
 
 def study_names(url: str) -> list[str]:
@@ -285,15 +289,22 @@ def _refuse_mismatch(storage: BaseStorage, task: Task, identity: Identity) -> No
         with suppress(KeyError):
             study = storage.get_study_id_from_name(_study_name(task, search))
             kept = storage.get_study_user_attrs(study).get(_ATTRIBUTE)
-            if kept is not None:
+            if kept is not None and _holds_results(storage, study):
                 before = of_entry(kept["identity"], search.entry)
                 changed |= differences(before, of_entry(identity, search.entry))
     if changed:
         raise StudyMismatchError(
             f"{task.shown_as or task.path}: the study {task.name} was made from a task that trains differently: "
-            f"{'; '.join(changed.values())}; put that back, or give this task another name",
+            f"{'; '.join(changed.values())}; put that back, give this task another name, "
+            "or delete the study to begin anew",
             tuple(changed),
         )
+
+
+def _holds_results(storage: BaseStorage, study: int) -> bool:
+    """Whether a study has trainings that would be mixed with others; one that failed will be made anew."""
+    states = (trial.state for trial in storage.get_all_trials(study, deepcopy=False))
+    return any(state in (TrialState.COMPLETE, TrialState.PRUNED) for state in states)
 
 
 def _open_study(storage: BaseStorage, task: Task, search: SearchId, identity: Identity) -> int:

@@ -14,12 +14,16 @@ from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcom
 
 @dataclass(frozen=True, slots=True)
 class StudyRecord:
-    """The task as it was last run, and every trial on record."""
+    """The task as it was last run, and every trial on record; ``worked_at`` is when one last began or ended.
+
+    It is a Unix time: a database's own time of change moves when it is looked at.
+    """
 
     task_text: str
     task_path: Path
     identity: Identity
     trials: tuple[Trial, ...]
+    worked_at: float
 
 
 def with_evaluation(trial: Trial, evaluation: Evaluation) -> Trial:

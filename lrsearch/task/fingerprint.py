@@ -4,8 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from lrsearch.task.model import Searched, Shared, Task
 
 Identity = dict[str, Any]
 """Dotted field names to plain values that JSON keeps."""
+_ENTRY = "optimizers."
 
 
 def identity_of(task: Task) -> Identity:
@@ -38,7 +38,7 @@ def identity_of(task: Task) -> Identity:
         "resources.gpus": "some" if task.resources.gpus else "none",
     }
     for entry in task.entries.values():
-        here = f"optimizers.{entry.name}."
+        here = f"{_ENTRY}{entry.name}."
         identity |= {
             f"{here}base": entry.optimizer,
             f"{here}cprop": entry.wrapped_in_cprop,
@@ -61,10 +61,20 @@ def fingerprint(identity: Identity) -> str:
 
 def of_entry(identity: Identity, entry: str) -> Identity:
     """Give the fields that concern one entry: the task's own and the entry's."""
+    # Entries' names may hold dots: a field belongs to the longest name that it begins with.
+    entries = [
+        name.removesuffix(".cprop")
+        for name in identity
+        if name.startswith(_ENTRY) and name.endswith(".cprop")
+    ]
+
+    def owner(field: str) -> str:
+        return max((name for name in entries if field.startswith(f"{name}.")), key=len, default="")
+
     return {
         name: value
         for name, value in identity.items()
-        if not name.startswith("optimizers.") or name.startswith(f"optimizers.{entry}.")
+        if not name.startswith(_ENTRY) or owner(name) == f"{_ENTRY}{entry}"
     }
 
 
@@ -88,23 +98,41 @@ def _shown(name: str, fields: Mapping[str, Any]) -> str:
 
 
 def _code_of(task: Task) -> str | None:
-    """The digest of the workload's source; None where it has none that can be read."""
+    """The digest of the workload's source and of the files beside it that it imports; None where there is none."""
     place = task.workload.rsplit(":", 1)[0]
     path = task.folder / place if place.endswith(".py") else _module_file(place)
+    sources = list(_sources(path, set())) if path else []
+    return hashlib.sha256("".join(sources).encode()).hexdigest()[:16] if sources else None
+
+
+def _sources(path: Path, seen: set[Path]) -> Iterator[str]:
+    """A file's source without comments, then that of each file beside it that it imports, and so on."""
+    seen.add(path)
     try:
-        source = path.read_text(encoding="utf-8") if path else None
+        tree = ast.parse(source := path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
-        return None
-    if source is None:
-        return None
-    with suppress(SyntaxError):  # reported with its line when the workload is made
-        source = ast.unparse(ast.parse(source))
-    return hashlib.sha256(source.encode()).hexdigest()[:16]
+        return
+    except SyntaxError:
+        yield source  # reported with its line when the workload is made
+        return
+    yield ast.unparse(tree)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                modules = [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module)):
+                modules = [module]
+            case _:
+                continue
+        for module in modules:
+            beside = path.parent / f"{module.partition('.')[0]}.py"
+            if beside.is_file() and beside not in seen:
+                yield from _sources(beside, seen)
 
 
 def _module_file(name: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
+    except (Exception, SystemExit):  # importing its package raised: reported when the workload is made
         return None
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None

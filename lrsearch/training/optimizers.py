@@ -118,7 +118,8 @@ def check_optimizers(task: Task) -> None:
                     f"{'.'.join((*here, name))} is no argument of {kind.__name__}; {hint}", *here, name
                 )
         try:
-            make_optimizer(entry, nn.Linear(2, 2).parameters(), stand_ins(task, entry))
+            # A matrix alone: there are optimizers that take nothing else.
+            make_optimizer(entry, [nn.Parameter(torch.zeros(2, 2))], stand_ins(task, entry))
         except Exception as error:  # whatever a class raises, torch's own RuntimeErrors among it
             reason = " ".join(str(error).split()) or type(error).__name__
             raise task.error(

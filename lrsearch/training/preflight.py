@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +10,11 @@ import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
-from lrsearch.training.optimizers import check_optimizers, stand_ins
+from lrsearch.training.optimizers import check_optimizers, make_optimizer, stand_ins
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import SearchId, TrialSpec
-from lrsearch.workload import indexed
+from lrsearch.workload import Workload, indexed
 
 _FEW_EXAMPLES = 64
 _MEASURED_SECONDS = 1.0
@@ -33,9 +33,10 @@ def check_trains(task: Task) -> dict[str, int]:
     """
     check_optimizers(task)
     parameters: dict[str, int] = {}
-    for entry in task.entries.values():
-        twin = next((e for e in parameters if task.arguments_of(e) == task.arguments_of(entry.name)), None)
-        parameters[entry.name] = parameters[twin] if twin else _try_once(task, entry.name)
+    for entry in task.entries:
+        if entry not in parameters:
+            twins = [name for name in task.entries if task.arguments_of(name) == task.arguments_of(entry)]
+            parameters |= dict.fromkeys(twins, _try_once(task, twins))
     return parameters
 
 
@@ -69,8 +70,15 @@ def _trained(task: Task, entry: Entry, iterations: int, folder: Path) -> tuple[R
     )
     spec = TrialSpec(SearchId(entry.name, "cost"), 0, 0, stand_ins(task, entry))
     replica = Replica(short, spec, folder / "checkpoint.pt")
-    replica.advance()
-    return replica, _seconds(replica.advance)
+    try:
+        replica.advance()
+        return replica, _seconds(replica.advance)
+    except LRSearchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise WorkloadError(
+            f"{where_raised(error)} {task.workload} raised {described(error)} in training; mend it, then run again"
+        ) from error
 
 
 def _seconds(function: Callable[..., object], *arguments: object) -> float:
@@ -79,9 +87,9 @@ def _seconds(function: Callable[..., object], *arguments: object) -> float:
     return time.perf_counter() - began
 
 
-def _try_once(task: Task, entry: str) -> int:
+def _try_once(task: Task, entries: Sequence[str]) -> int:
     torch.set_num_threads(task.resources.cpus)
-    workload = make_workload(task, entry, seed=0)
+    workload = make_workload(task, entries[0], seed=0)
     try:
         workload.model.train()
         batch = indexed(workload.batches).batch(0, 0)
@@ -97,6 +105,8 @@ def _try_once(task: Task, entry: str) -> int:
             )
         loss.backward()  # type: ignore[no-untyped-call]
         metrics = workload.evaluate(_FEW_EXAMPLES)
+        for name in entries:
+            _try_step(task, name, workload)
     except LRSearchError:
         raise
     except (Exception, SystemExit) as error:
@@ -107,6 +117,20 @@ def _try_once(task: Task, entry: str) -> int:
     if task.metric.name not in metrics:
         raise task.unknown_metric(metrics)
     return sum(parameter.numel() for parameter in workload.model.parameters())
+
+
+def _try_step(task: Task, entry: str, workload: Workload) -> None:
+    """Take one step of an entry's optimizer on the model, whose gradients are there."""
+    try:
+        make_optimizer(
+            task.entries[entry], workload.model.parameters(), stand_ins(task, task.entries[entry])
+        ).step()
+    except Exception as error:
+        raise task.error(
+            f"optimizers.{entry} cannot train this model: {described(error)}; name another optimizer",
+            "optimizers",
+            entry,
+        ) from error
 
 
 def _kind(thing: object) -> str:

@@ -16,7 +16,7 @@ from lrsearch.task.fingerprint import identity_of, of_entry
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
 from lrsearch.training.optimizers import make_optimizer
-from lrsearch.training.workloads import make_workload
+from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, TrialSpec
 from lrsearch.workload import indexed, moved
 
@@ -106,9 +106,7 @@ class Replica:
             evaluation = None
         outcome = self._outcome(evaluation)
         self._seconds += self._clock() - began
-        if outcome is not None:
-            self._checkpoint.unlink(missing_ok=True)
-        elif self._seconds - self._saved_at >= CHECKPOINT_SECONDS:
+        if outcome is None and self._seconds - self._saved_at >= CHECKPOINT_SECONDS:
             self.save()
         return Progress(evaluation, outcome, self._curve, self._seconds)
 
@@ -242,5 +240,5 @@ def _failed(error: BaseException) -> Failed:
     """What happened in one line, then the traceback; an error that says where and what stands alone."""
     if isinstance(error, LRSearchError):
         return Failed(str(error))
-    last = traceback.format_exception_only(error)[-1].strip()
-    return Failed("\n".join([last, *"".join(traceback.format_exception(error)).splitlines()]))
+    first = f"{where_raised(error)} raised {described(error)}"
+    return Failed("\n".join([first, *"".join(traceback.format_exception(error)).splitlines()]))

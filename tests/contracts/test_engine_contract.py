@@ -1,5 +1,6 @@
 """What every engine promises, run over each: real trainings, real Ray, workers that really die."""
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable
@@ -266,7 +267,7 @@ def test_a_workload_that_raises_fails_with_its_traceback(moody: Record) -> None:
     outcome = outcome_of(moody, "raises")
     assert isinstance(outcome, Failed)
     first, *rest = outcome.error.splitlines()
-    assert first == "ValueError: the thirteenth batch"
+    assert re.fullmatch(r".*workload.py:\d+ raised ValueError: the thirteenth batch", first)
     assert 'raise ValueError("the thirteenth batch\\nis bad luck")' in textwrap.dedent("\n".join(rest))
     assert "workload.py" in outcome.error
 
@@ -274,7 +275,11 @@ def test_a_workload_that_raises_fails_with_its_traceback(moody: Record) -> None:
 def test_a_workload_that_exits_fails(moody: Record) -> None:
     outcome = outcome_of(moody, "exits")
     assert isinstance(outcome, Failed)
-    assert outcome.error.splitlines()[0] == "SystemExit: 3"
+    assert re.fullmatch(r".*workload.py:\d+ raised SystemExit: 3", outcome.error.splitlines()[0])
+
+
+def test_no_checkpoint_is_left_of_what_has_ended(moody: Record) -> None:
+    assert not list((moody.coordinator._task.folder / "checkpoints").glob("*.pt"))
 
 
 @pytest.mark.parametrize("entry", ["raises", "exits"])

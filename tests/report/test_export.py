@@ -30,7 +30,7 @@ chosen:
         seeds: 3
         bracket: [0.01, 0.1]
         ties: [0.1, 0.3]
-        iterations: 75250
+        iterations: 76000
   adam:
     optimizer: adam
     hyperparameters:

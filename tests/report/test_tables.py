@@ -38,7 +38,7 @@ sgd/lr ────────────────────────�
  sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3888 ± 0.0123 over 3 seeds; 0.1 (0.4 ± 2.9 % worse) and
  0.3 (4.4 ± 3.0 % worse) may still be as good, and with 95 % confidence it loses at most BOUND to the best of those
  trained, more than the tolerance of 5 %, so more seeds would tell.
- 18 trainings, 75,250 iterations, 760 s of training
+ 18 trainings, 76,000 iterations, 760 s of training
 
 adam/lr ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -79,7 +79,7 @@ sgd/lr ────────────────────────�
 
  sgd/lr: 1 is best after 5 trainings (mean train_loss 0.4504), at least 4
  trainings to go.
- 5 trainings, 15,250 iterations, 158 s of training
+ 5 trainings, 15,750 iterations, 158 s of training
 
 adam/lr ────────────────────────────────────────────────────────────────────────
 

@@ -104,6 +104,12 @@ def test_wider_limits_go_on_from_the_edge() -> None:
     assert Bracket(start=0, lowest=-4, highest=1, seeds=1).decide(history) == Launch(((-1, 0),))
 
 
+def test_what_lies_outside_narrowed_limits_is_neither_chosen_nor_in_the_way() -> None:
+    history = [t for rung, value in {-1: 0.5, 0: 0.4, 1: 0.3, 2: 0.4}.items() for t in ended(rung, value, value)]
+    assert BRACKET.decide(history) == Done(Bracketed(1))
+    assert Bracket(start=-1, lowest=-4, highest=0, seeds=2).decide(history) == Done(AtLimit(0, "highest"))
+
+
 def test_a_start_at_the_highest_rung_has_one_first_guess() -> None:
     assert Bracket(start=4, lowest=-4, highest=4, seeds=1).decide([]) == Launch(((4, 0),))
 

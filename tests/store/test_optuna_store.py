@@ -213,8 +213,15 @@ def test_a_closed_store_lets_the_next_writer_in(opened: Open) -> None:
     opened()
 
 
+def opened_with_a_result(opened: Open) -> None:
+    """A study with a finished training: what others would be mixed with."""
+    store = opened()
+    store.end(store.create(SPEC), Finished(0.5), (Evaluation(0, 2.3), Evaluation(200, 0.5)), 1.0)
+    store.close()
+
+
 def test_a_refused_study_is_let_go(opened: Open) -> None:
-    opened().close()
+    opened_with_a_result(opened)
     with pytest.raises(StudyMismatchError):
         opened(TASK.replace("iterations: 200", "iterations: 400"))
     opened()
@@ -251,7 +258,11 @@ def test_a_refused_study_is_let_go(opened: Open) -> None:
 def test_what_trains_differently_is_refused_by_name(
     opened: Open, before: str, after: str, field: str, words: str
 ) -> None:
-    opened().close()
+    opened_with_a_result(opened)
+    if field.startswith("optimizers.adam"):
+        adam = opened()
+        adam.end(adam.create(replace(SPEC, search=SearchId("adam", "lr"))), Finished(0.5), (), 1.0)
+        adam.close()
     assert before in TASK
     with pytest.raises(StudyMismatchError, match=f"{field} {words}.*another name") as raised:
         opened(TASK.replace(before, after))
@@ -259,8 +270,17 @@ def test_what_trains_differently_is_refused_by_name(
     assert "\n" not in str(raised.value)
 
 
+def test_a_study_without_results_takes_what_was_mended(opened: Open) -> None:
+    store = opened()
+    store.end(store.create(SPEC), Failed("a mistake in the workload"), (), 0.0)
+    store.create(SPEC)
+    store.close()
+    mended = opened(workload=WORKLOAD.replace("return batch_size", "return batch_size + 1"))
+    assert [type(trial.outcome) for trial in mended.trials()] == [Failed, type(None)]
+
+
 def test_changed_code_of_the_workload_is_refused(opened: Open) -> None:
-    opened().close()
+    opened_with_a_result(opened)
     with pytest.raises(StudyMismatchError, match="workload's code has changed") as raised:
         opened(workload=WORKLOAD.replace("return batch_size", "return batch_size + 1"))
     assert raised.value.fields == ("workload's code",)

@@ -82,7 +82,8 @@ def test_cprop_wraps_with_its_own_numbers_and_options() -> None:
     [
         (
             "adamm: {lr: 0.1}",
-            "task.yaml:7:3 torch.optim has no optimizer adamm; did you mean adam? An entry of another name says what it is with base:",
+            "task.yaml:7:3 torch.optim has no optimizer adamm; did you mean adam? "
+            "An entry of another name says what it is with base:",
         ),
         (
             "mine: {base: adamm, lr: 0.1}",

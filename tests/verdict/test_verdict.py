@@ -140,5 +140,14 @@ def test_metrics_that_may_be_negative_are_compared_as_they_are() -> None:
     assert verdict.resolved
 
 
-def test_iterations_count_every_replica() -> None:
-    assert verdict_of({-2: [0.3, 0.3], -1: [0.4, None]}, rung=-2).iterations == 15_000
+def test_iterations_count_every_replica_and_a_diverged_one_to_where_it_was_noticed() -> None:
+    assert verdict_of({-2: [0.3, 0.3], -1: [0.4, None]}, rung=-2).iterations == 15_100
+
+
+def test_candidates_left_behind_with_fewer_seeds_do_not_spoil_the_verdict() -> None:
+    """A search begun with one seed from elsewhere, and gone on with three."""
+    pairs = {-3: [0.40, 0.41, 0.42], -2: [0.30, 0.305, 0.31], -1: [0.38, 0.39, 0.40]}
+    alone = verdict_of(pairs, rung=-2)
+    verdict = verdict_of({-5: [1.8], -4: [0.9], **pairs}, rung=-2)
+    assert (verdict.regret_at_most, verdict.ties, verdict.resolved) == (0.0, (), True)
+    assert (alone.regret_at_most, alone.ties, alone.resolved) == (0.0, (), True)
