@@ -1,6 +1,7 @@
 """One run from task to chosen values: checks, opens the study, trains, reports, exports."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterable, Mapping
@@ -247,6 +248,8 @@ def _search(
         with progress.following(coordinator, workers=lambda: runner.workers if runner else 1):
             if runner is not None:
                 runner.run(task, coordinator)
+        # Whatever was handed out has ended: nothing will go on from what a worker left that died too often.
+        shutil.rmtree(place.checkpoints, ignore_errors=True)
     except SystemExit as leaving:
         # SIGTERM fell between Ray's start, with its own handler, and the first training.
         if leaving.code == signal.SIGTERM:

@@ -48,9 +48,8 @@ class Place:
         if self.storage is None:
             return self.folder / "run.lock"
         kind, _, database = self.storage.partition(":///")
-        if kind.startswith("sqlite") and database:
-            return Path(f"{database.partition('?')[0]}.{self.name}.lock")
-        key = hashlib.sha256(f"{self.storage} {self.name}".encode()).hexdigest()[:16]
+        url = f"{kind}:///{Path(database).resolve()}" if kind.startswith("sqlite") else self.storage
+        key = hashlib.sha256(f"{url} {self.name}".encode()).hexdigest()[:16]
         return platformdirs.user_cache_path("lrsearch") / "locks" / f"{key}.lock"
 
     @property

@@ -95,7 +95,8 @@ def test_a_bad_task_is_refused_in_one_line(cli, tmp_path, monkeypatch, old, new,
 def test_a_bad_option_is_refused_in_one_line(cli, tmp_path, options, line):
     write_task(tmp_path)
     assert cli("run", "valley.yaml", "--engine", "inline", *options) == (2, "", line + "\n")
-    assert files_of(tmp_path) == {"valley.py", "valley.yaml"}
+    written = {name for name in files_of(tmp_path) if not name.startswith("cache")}  # where locks lie
+    assert written == {"valley.py", "valley.yaml"}
 
 
 @pytest.mark.parametrize(("arguments", "line"), [pytest.param(*row, id=" ".join(row[0])) for row in COMMANDS])
@@ -157,8 +158,8 @@ def test_a_task_that_trains_differently_is_refused(cli, tmp_path, finished):
     assert cli("run", "valley.yaml", "--engine", "inline") == (
         2,
         "",
-        "FOLDER/valley.yaml: the study valley was made from a task that trains differently: budget.iterations was "
-        "20, is 30; put that back, or give this task another name\n",
+        "valley.yaml: the study valley was made from a task that trains differently: budget.iterations was "
+        "20, is 30; put that back, give this task another name, or delete the study to begin anew\n",
     )
     assert (tmp_path / "studies/valley/chosen.yaml").read_bytes() == (
         finished / "studies/valley/chosen.yaml"

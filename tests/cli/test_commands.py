@@ -32,7 +32,7 @@ STATUS_OF_VALLEY = """\
 search   ladder, means so far               state
 ──────────────────────────────────────────────────────────────────
 sgd/lr    0.1     0.3     1                 bracketed, resolved
-          0.5578 ★0.05098 0.3998            the best of these
+          0.5578 ★0.0510  0.3998            the best of these
 
 6 trainings ended, all searches have ended
 ★ chosen
@@ -42,7 +42,7 @@ sgd/lr ────────────────────────�
 
       lr   train_loss     ± std   seeds          worse by   verdict
  ──────────────────────────────────────────────────────────────────
-     0.1       0.5578    0.4284       2          11 times   worse
+     0.1       0.5578    0.4284       2   994.3 ± 522.0 %   worse
  ★   0.3      0.05098   0.05210       2                     chosen
        1       0.3998    0.3209       2   684.3 ± 372.8 %   worse
 

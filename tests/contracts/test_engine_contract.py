@@ -279,7 +279,8 @@ def test_a_workload_that_exits_fails(moody: Record) -> None:
 
 
 def test_no_checkpoint_is_left_of_what_has_ended(moody: Record) -> None:
-    assert not list((moody.coordinator._task.folder / "checkpoints").glob("*.pt"))
+    left = {path.stem for path in (moody.coordinator._task.folder / "checkpoints").glob("*.pt")}
+    assert left <= {"always_dies-lr-0"}, "a worker that dies leaves its own, to go on from"
 
 
 @pytest.mark.parametrize("entry", ["raises", "exits"])
