@@ -14,7 +14,7 @@ from lrsearch.report.numbers import (
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.search import AtLimit, NoneLearned, candidates_of
 from lrsearch.searches import SearchState, nothing_to_wait_for
-from lrsearch.task.model import Task
+from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Failed, SearchId
 from lrsearch.verdict import CONFIDENCE, Row, Verdict
 
@@ -30,7 +30,7 @@ def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
         return _unfinished(task, state, states or {})
     match state.verdict.ending:
         case NoneLearned():
-            return _none_learned(state)
+            return _none_learned(task, state)
         case AtLimit(side=side):
             return _at_limit(task, state, state.verdict, side)
         case _:
@@ -64,13 +64,21 @@ def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> st
     )
 
 
-def _none_learned(state: SearchState) -> str:
-    values = [state.searched.ladder.value(rung) for rung in candidates_of(state.trials)]
+def _none_learned(task: Task, state: SearchState) -> str:
+    candidates = candidates_of(state.trials)
+    values = [state.searched.ladder.value(rung) for rung in candidates]
+    other: Mode = "max" if task.metric.mode == "min" else "min"
+    finished = [candidate for candidate in candidates.values() if candidate.mean is not None]
+    if finished and all(candidate.learned(other) for candidate in finished):
+        remedy = f"but all that finished changed the other way: did you mean metric.mode: {other}?"
+    else:
+        remedy = (
+            "check the workload's data and loss, train longer (budget.iterations), "
+            f"or widen {limits_key(state.search)}."
+        )
     return (
         f"{state.search}: nothing chosen, since none of the {len(values)} candidates from "
-        f"{value_text(min(values))} to {value_text(max(values))} ended 1 % better than it began; "
-        "check the workload's data and loss, train longer (budget.iterations), "
-        f"or widen {limits_key(state.search)}."
+        f"{value_text(min(values))} to {value_text(max(values))} ended 1 % better than it began; {remedy}"
     )
 
 

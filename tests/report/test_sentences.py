@@ -9,6 +9,7 @@ from report_runs import (
     none_learned,
     one_seed,
     paper_task,
+    sgd,
 )
 
 from lrsearch.report.numbers import percent_text
@@ -74,6 +75,14 @@ def test_nothing_learned_says_what_to_try():
     assert said(none_learned()) == (
         "sgd/lr: nothing chosen, since none of the 5 candidates from 0.01 to 1 ended 1 % better than it began; "
         "check the workload's data and loss, train longer (budget.iterations), or widen search.limits.lr."
+    )
+
+
+def test_a_metric_that_went_the_other_way_at_every_candidate_says_so():
+    run = Run(sgd(0.1, (0.03, 0.3)), loss=lambda spec, iteration: 0.1 + 0.7 * iteration / 5000)
+    assert said(run.go()) == (
+        "sgd/lr: nothing chosen, since none of the 3 candidates from 0.03 to 0.3 ended 1 % better than it began; "
+        "but all that finished changed the other way: did you mean metric.mode: max?"
     )
 
 
