@@ -40,7 +40,7 @@ def vgg11() -> Shapes:
     channels = [3, 64, 128, 256, 256, 512, 512, 512, 512]
     shapes: Shapes = []
     for i, o in itertools.pairwise(channels):
-        shapes += [(o, i, 3, 3), (o,), (o,), (o,)]  # convolution, its bias, normalisation
+        shapes += [(o, i, 3, 3), (o,), (o,)]  # convolution, normalisation
     return [*shapes, (100, 512), (100,)]
 
 
