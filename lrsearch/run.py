@@ -43,11 +43,6 @@ class Cost:
     workers: int
     replicas: int
 
-    @property
-    def floor_seconds(self) -> float:
-        """The wall time if the workers had done nothing but train."""
-        return self.training_seconds / max(1, self.workers)
-
     def as_dict(self) -> dict[str, float]:
         """Give it as JSON has it."""
         return {

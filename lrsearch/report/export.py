@@ -21,15 +21,12 @@ from lrsearch.searches import (
     nothing_to_wait_for,
     value_of,
 )
-from lrsearch.task.model import Entry, Task
+from lrsearch.task.model import CPROP_PREFIX, Entry, Task
 from lrsearch.trial import SearchId
 from lrsearch.verdict import Verdict
 
 NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|0x[\da-fA-F]+")
 """What YAML 1.2 takes for a number; PyYAML, of YAML 1.1, would leave ``12e5`` without quotes."""
-
-CPROP = "cprop."
-"""What the names of CProp's own hyperparameters and options begin with."""
 
 
 def chosen(
@@ -131,21 +128,21 @@ def _refuse_unfinished(task: Task, states: Mapping[SearchId, SearchState]) -> No
 
 def _entry(task: Task, entry: Entry, states: Mapping[SearchId, SearchState]) -> dict[str, Any]:
     values = chosen_values(states.values())
-    arguments: dict[str, Any] = {CPROP: {}} if entry.wrapped_in_cprop else {}
+    arguments: dict[str, Any] = {CPROP_PREFIX: {}} if entry.wrapped_in_cprop else {}
     for name in entry.hyperparameters:
         _put(arguments, name, _value(task, SearchId(entry.name, name), values))
     for name, option in entry.options.items():
         _put(arguments, name, option)
-    if CPROP in arguments:
-        arguments["cprop"] = arguments.pop(CPROP)  # last, as it reads best
+    if CPROP_PREFIX in arguments:
+        arguments["cprop"] = arguments.pop(CPROP_PREFIX)  # last, as it reads best
     content: dict[str, Any] = {"optimizer": entry.optimizer, "hyperparameters": arguments}
     searches = {search.hyperparameter: _search(states[search]) for search, _ in entry.searches()}
     return content | ({"searches": searches} if searches else {})
 
 
 def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
-    if name.startswith(CPROP):
-        arguments.setdefault(CPROP, {})[name.removeprefix(CPROP)] = value
+    if name.startswith(CPROP_PREFIX):
+        arguments.setdefault(CPROP_PREFIX, {})[name.removeprefix(CPROP_PREFIX)] = value
     else:
         arguments[name] = value
 

@@ -1,4 +1,4 @@
-"""A store that lives as long as the process: for tests, and for trying a task without leaving a trace."""
+"""A store that lives as long as the process: the port in its plainest form, which the tests compare others with."""
 
 from dataclasses import replace
 

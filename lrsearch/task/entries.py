@@ -16,7 +16,7 @@ from lrsearch.task.document import (
     listed,
     shown,
 )
-from lrsearch.task.model import Entry, Hyperparameter, Searched, Shared
+from lrsearch.task.model import CPROP_PREFIX, Entry, Hyperparameter, Searched, Shared
 from lrsearch.task.schema import EntryBlock, SearchBlock, ShareBlock, TaskBlock
 from lrsearch.trial import SearchId
 
@@ -91,15 +91,15 @@ class EntryReader:
         for argument, written in self._document.data["optimizers"][name].items():
             if argument == "cprop":
                 for inner in written:
-                    yield f"cprop.{inner}", getattr(block.cprop, inner), (*key, "cprop", inner)
+                    yield f"{CPROP_PREFIX}{inner}", getattr(block.cprop, inner), (*key, "cprop", inner)
             elif argument not in EntryBlock.model_fields:
                 self._check_name(argument, (*key, argument))
                 yield argument, block.__pydantic_extra__[argument], (*key, argument)
 
     def _check_name(self, argument: str, key: Key) -> None:
         """Refuse what no constructor takes, and what is surely a misspelt key of ours."""
-        if argument.startswith("cprop."):
-            inner = argument.removeprefix("cprop.")
+        if argument.startswith(CPROP_PREFIX):
+            inner = argument.removeprefix(CPROP_PREFIX)
             self._refuse(key, f"is not a key here; write a block, cprop: {{{inner}: ...}}")
         elif not argument.isidentifier():
             self._refuse(key, "cannot be an argument of an optimizer; write its name as Python has it")

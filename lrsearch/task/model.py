@@ -15,6 +15,9 @@ from lrsearch.trial import SearchId
 
 Mode = Literal["min", "max"]
 
+CPROP_PREFIX = "cprop."
+"""What the names of CProp's own hyperparameters and options begin with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Searched:

@@ -10,8 +10,8 @@ import yaml
 import yamlcore
 
 from lrsearch.errors import UsageError
-from lrsearch.task.model import Entry
-from lrsearch.training.optimizers import CPROP_PREFIX, make_optimizer
+from lrsearch.task.model import CPROP_PREFIX, Entry
+from lrsearch.training.optimizers import make_optimizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from cprop import CProp
-from lrsearch.task.model import Entry, Searched, Shared, Task
-
-CPROP_PREFIX = "cprop."
+from lrsearch.searches import hyperparameters_of
+from lrsearch.task.model import CPROP_PREFIX, Entry, Task
 
 
 def make_optimizer(
@@ -129,18 +128,8 @@ def check_optimizers(task: Task) -> None:
 
 def stand_ins(task: Task, entry: Entry) -> dict[str, float]:
     """Give an entry's numbers before anything is chosen: starts in place of what is searched."""
-
-    def stand_in(entry: Entry, name: str) -> float:
-        hyperparameter = entry.hyperparameters[name]
-        match hyperparameter:
-            case Searched(start=start):
-                return start
-            case Shared(of=of, times=times):
-                return stand_in(task.entries[of.entry], of.hyperparameter) * times
-            case _:
-                return hyperparameter
-
-    return {name: stand_in(entry, name) for name in entry.hyperparameters}
+    starts = {search: searched.start for search, searched in task.searches().items()}
+    return hyperparameters_of(task, entry.name, starts)
 
 
 def _as_declared(kind: type, arguments: dict[str, Any]) -> dict[str, Any]:
