@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lrsearch.task import load_task as load_task
     from lrsearch.training.chosen import load_chosen as load_chosen
     from lrsearch.workload import Batches as Batches
+    from lrsearch.workload import CropAndFlip as CropAndFlip
     from lrsearch.workload import Mean as Mean
     from lrsearch.workload import Workload as Workload
 
@@ -18,12 +19,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Batches": "lrsearch.workload",
+    "CropAndFlip": "lrsearch.workload",
     "Mean": "lrsearch.workload",
     "Workload": "lrsearch.workload",
     "load_chosen": "lrsearch.training.chosen",
     "load_task": "lrsearch.task",
 }
-__all__ = ["Batches", "Mean", "Workload", "datasets", "load_chosen", "load_task"]
+__all__ = ["Batches", "CropAndFlip", "Mean", "Workload", "datasets", "load_chosen", "load_task"]
 
 
 def __getattr__(name: str) -> Any:
