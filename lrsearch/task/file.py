@@ -12,7 +12,7 @@ from lrsearch.errors import TaskError
 from lrsearch.task.document import Problem, read_document
 from lrsearch.task.entries import EntryReader
 from lrsearch.task.format import check_format
-from lrsearch.task.model import Budget, Metric, Resources, Task
+from lrsearch.task.model import Budget, Metric, Recipe, Resources, Task
 from lrsearch.task.schema import TaskBlock
 from lrsearch.task.shares import resolve_shares
 
@@ -61,6 +61,7 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         arguments=block.arguments,
         seeds=block.seeds,
         tolerance=block.search.tolerance,
+        recipe=Recipe(block.recipe.gradient_clip, block.recipe.precision),
         resources=Resources(block.resources.cpus, block.resources.gpus),
         positions=document.positions,
         shown_as=shown_as or str(path),

@@ -34,6 +34,8 @@ def identity_of(task: Task) -> Identity:
         "metric.examples": metric.examples,
         "metric.curve_examples": metric.curve_examples,
         "metric.window": metric.window,
+        "recipe.gradient_clip": task.recipe.gradient_clip,
+        "recipe.precision": task.recipe.precision,
         "resources.cpus": task.resources.cpus,
         "resources.gpus": "some" if task.resources.gpus else "none",
     }

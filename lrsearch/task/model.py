@@ -14,6 +14,7 @@ from lrsearch.ladder import LADDERS, Ladder, LadderName
 from lrsearch.trial import SearchId
 
 Mode = Literal["min", "max"]
+Precision = Literal["float32", "tf32", "bf16"]
 
 CPROP_PREFIX = "cprop."
 """What the names of CProp's own hyperparameters and options begin with."""
@@ -97,6 +98,17 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """How each training goes, beside its optimizer.
+
+    ``gradient_clip`` is the largest 2-norm of the gradient of all parameters together (None: not clipped).
+    """
+
+    gradient_clip: float | None = None
+    precision: Precision = "float32"
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     """What one worker takes; ``cpus`` is its number of threads too. GPUs may be a fraction."""
 
@@ -131,6 +143,7 @@ class Task:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 3
     tolerance: float = 0.05
+    recipe: Recipe = field(default_factory=Recipe)
     resources: Resources = field(default_factory=Resources)
     positions: Mapping[tuple[str | int, ...], Position] = field(
         default_factory=dict, repr=False, compare=False

@@ -35,6 +35,7 @@ EXAMPLES = {
     "optimizers": "optimizers: {sgd: {lr: {start: 0.1}}}",
     "search": "search: {limits: {lr: [1e-6, 10]}}",
     "limits": "limits: {lr: [1e-6, 10]}",
+    "recipe": "recipe: {gradient_clip: 0.25}",
     "resources": "resources: {cpus: 1}",
     "cprop": "cprop: {c: 1}",
     "start": "start: 0.1",
@@ -262,6 +263,21 @@ class SearchesBlock(_Block):
     )
 
 
+class RecipeBlock(_Block):
+    """How each training goes, beside its optimizer."""
+
+    gradient_clip: Annotated[float, Field(gt=0, allow_inf_nan=False), _wanted("a norm above 0")] = Field(
+        default_factory=_absent,
+        description="The largest 2-norm of the gradient of all parameters together: a larger one is scaled "
+        "down to it. Not clipped unless given.",
+    )
+    precision: Annotated[Literal["float32", "tf32", "bf16"], _wanted("float32, tf32 or bf16")] = Field(
+        default="float32",
+        description="float32: IEEE single precision everywhere. tf32: matrix products and convolutions in "
+        "TF32 where the GPU has it. bf16: autocast to bfloat16, weights and optimizer in float32.",
+    )
+
+
 class ResourcesBlock(_Block):
     """CPUs and GPUs of a worker."""
 
@@ -294,6 +310,7 @@ class TaskBlock(_Block):
         description="The optimizer entries by name, in the order of their searches.", min_length=1
     )
     search: SearchesBlock = Field(default_factory=SearchesBlock, description="What holds for all searches.")
+    recipe: RecipeBlock = Field(default_factory=RecipeBlock, description="How each training goes.")
     resources: ResourcesBlock = Field(default_factory=ResourcesBlock, description="What one worker takes.")
 
 

@@ -11,6 +11,7 @@ import torch
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
 from lrsearch.training.optimizers import check_optimizers, make_optimizer, stand_ins
+from lrsearch.training.recipe import autocast
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import SearchId, TrialSpec
@@ -93,11 +94,8 @@ def _try_once(task: Task, entries: Sequence[str]) -> int:
     try:
         workload.model.train()
         batch = indexed(workload.batches).batch(0, 0)
-        arguments = (
-            (workload.model, batch) if workload.carried is None else (workload.model, batch, workload.carried)
-        )
-        loss = workload.loss(*arguments)
-        loss = loss if workload.carried is None else loss[0]
+        with autocast(task.recipe.precision, torch.device("cpu")):
+            loss = workload.training_loss(batch)
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
             raise task.error(
                 f"workload {task.workload} has a loss of {_kind(loss)}; let it give one number, a scalar tensor",

@@ -16,12 +16,15 @@ from lrsearch.task.fingerprint import identity_of, of_entry
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
 from lrsearch.training.optimizers import make_optimizer
+from lrsearch.training.recipe import autocast, clip_gradient, set_precision
 from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, TrialSpec
 from lrsearch.workload import indexed, moved
 
 CHECKPOINT_SECONDS = 5.0
 """Training between two checkpoints, at least: a kill costs no more than this and one evaluation interval."""
+CHECKPOINT_SHARE = 0.05
+"""What writing checkpoints may take of a training: those of large models are written less often."""
 
 _INITIAL_METRICS: dict[tuple[str, str, int, str], dict[str, float]] = {}
 
@@ -60,6 +63,7 @@ class Replica:
         self, task: Task, spec: TrialSpec, checkpoint: Path, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         torch.set_num_threads(task.resources.cpus)
+        set_precision(task.recipe.precision)
         self._task = task
         self._spec = spec
         self._checkpoint = checkpoint
@@ -79,6 +83,7 @@ class Replica:
         self._resume()
         self._seconds += clock() - began
         self._saved_at = self._seconds
+        self._saving_took = 0.0
 
     @property
     def curve(self) -> Curve:
@@ -88,7 +93,8 @@ class Replica:
     def evaluate(self, examples: int | None) -> dict[str, float]:
         """Give the metrics as the replica stands, over some examples or all; its training does not notice."""
         before = random_state(self._device)
-        metrics = self._workload.evaluate(examples)
+        with autocast(self._task.recipe.precision, self._device):
+            metrics = self._workload.evaluate(examples)
         restore_random_state(before, self._device)
         return metrics
 
@@ -106,12 +112,13 @@ class Replica:
             evaluation = None
         outcome = self._outcome(evaluation)
         self._seconds += self._clock() - began
-        if outcome is None and self._seconds - self._saved_at >= CHECKPOINT_SECONDS:
+        if outcome is None and self._checkpoint_is_due():
             self.save()
         return Progress(evaluation, outcome, self._curve, self._seconds)
 
     def save(self) -> None:
         """Write a checkpoint of the replica as it stands, between two evaluations."""
+        began = self._clock()
         save_checkpoint(
             self._checkpoint,
             {
@@ -126,18 +133,24 @@ class Replica:
                 "seconds": self._seconds,
             },
         )
+        self._saving_took = self._clock() - began
+        self._seconds += self._saving_took
         self._saved_at = self._seconds
 
+    def _checkpoint_is_due(self) -> bool:
+        since = self._seconds - self._saved_at
+        return since >= max(CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE)
+
     def _train_to(self, target: int) -> None:
-        workload, optimizer, seed = self._workload, self._optimizer, self._spec.seed
+        workload, optimizer, recipe = self._workload, self._optimizer, self._task.recipe
+        parameters = list(workload.model.parameters())
         for iteration in range(self._iteration, target):
-            batch = moved(self._batches.batch(seed, iteration), self._device)
+            batch = moved(self._batches.batch(self._spec.seed, iteration), self._device)
             optimizer.zero_grad()
-            if workload.carried is None:
-                loss = workload.loss(workload.model, batch)
-            else:
-                loss, workload.carried = workload.loss(workload.model, batch, workload.carried)
+            with autocast(recipe.precision, self._device):
+                loss = workload.training_loss(batch)
             loss.backward()
+            clip_gradient(recipe, parameters)
             optimizer.step()
             self._loss_total += loss.detach().sum()  # one number, whatever its shape
         self._iteration = target
@@ -163,7 +176,7 @@ class Replica:
             f"{self._task.folder}/{self._task.workload}",
             arguments,
             self._spec.seed,
-            f"{self._device}/{examples}",
+            f"{self._device}/{self._task.recipe.precision}/{examples}",
         )
         if key not in _INITIAL_METRICS:
             _INITIAL_METRICS[key] = self.evaluate(examples)

@@ -44,6 +44,13 @@ class Workload:
             carried=moved(self.carried, device),
         )
 
+    def training_loss(self, batch: Batch) -> Any:
+        """Give the loss on a batch; a carried state moves on."""
+        if self.carried is None:
+            return self.loss(self.model, batch)
+        loss, self.carried = self.loss(self.model, batch, self.carried)
+        return loss
+
     def evaluate(self, examples: int | None) -> dict[str, float]:
         """Give all metrics by name, over ``examples`` examples or all; leaves the model in ``train()`` mode.
 

@@ -23,6 +23,12 @@ BAD = [
     (TASK + 'seeds: "3"\n', ':6:1 seeds is "3"; give a whole number of at least 1, without quotes'),
     (TASK + "seeds:\n", ":6:1 seeds is empty; give a whole number of at least 1"),
     (TASK + "seeds: [3]\n", ":6:1 seeds is [3]; give a whole number of at least 1"),
+    (TASK + "recipe: {gradient_clip: 0}\n", ":6:10 recipe.gradient_clip is 0; give a norm above 0"),
+    (
+        TASK + "recipe: {clip: 1}\n",
+        ":6:10 recipe.clip is not a key here; the keys are gradient_clip, precision",
+    ),
+    (TASK + "recipe: {precision: half}\n", ':6:10 recipe.precision is "half"; give float32, tf32 or bf16'),
     (TASK + "seeds: {screen: 1}\n", ":6:1 seeds is a mapping; give a whole number of at least 1"),
     (
         "workload: a.py:b\nbudget: {iterations: 1, evaluate_every: 1}\noptimizers: {sgd: {}}\n",
@@ -57,7 +63,7 @@ BAD = [
     (TASK + "optimiser: {}\n", ":6:1 optimiser is not a key here; did you mean optimizers?"),
     (
         TASK + "colour: blue\n",
-        ":6:1 colour is not a key here; the keys are name, workload, arguments, budget, seeds, metric, optimizers, search, resources",
+        ":6:1 colour is not a key here; the keys are name, workload, arguments, budget, seeds, metric, optimizers, search, recipe, resources",
     ),
     (TASK + "seeds: 0\ncolour: blue\n", ":6:1 seeds is 0; give a whole number of at least 1 (and 1 more)"),
     (
