@@ -27,6 +27,8 @@ class DataSet:
     source: str
     mirrors: tuple[str, ...]
     files: tuple[File, ...]
+    other_names: str = ""
+    """A pattern of other names under which a subset of an archive may lie."""
 
     @property
     def size(self) -> int:
@@ -67,4 +69,62 @@ _FASHION_MNIST = DataSet(
     ),
 )
 
-CATALOGUE: dict[str, DataSet] = {data_set.name: data_set for data_set in (_FASHION_MNIST,)}
+_CIFAR100 = DataSet(
+    name="cifar100",
+    title="CIFAR-100: 50,000 + 10,000 RGB images of 32 x 32 pixels, 100 classes (Krizhevsky 2009)",
+    licence="none stated; its author asks to be cited (Krizhevsky 2009)",
+    source="https://www.cs.toronto.edu/~kriz/cifar.html",
+    mirrors=("https://www.cs.toronto.edu/~kriz/",),
+    files=(
+        File(
+            name="cifar-100-python.tar.gz",
+            sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+            size=169_001_437,
+        ),
+    ),
+)
+
+_TINY_IMAGENET = DataSet(
+    name="tiny_imagenet",
+    title="Tiny ImageNet: 100,000 + 10,000 RGB images of 64 x 64 pixels, 200 classes (Stanford CS231N)",
+    licence="ImageNet's terms: for non-commercial research and education alone",
+    source="http://cs231n.stanford.edu/",
+    mirrors=("http://cs231n.stanford.edu/",),
+    files=(
+        File(
+            name="tiny-imagenet-200.zip",
+            sha256="6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
+            size=248_100_043,
+        ),
+    ),
+    other_names="tiny-imagenet-200*.zip",
+)
+
+_PENN_TREEBANK = DataSet(
+    name="penn_treebank",
+    title="Penn Treebank, word level: 929,589 + 73,760 + 82,430 words, a vocabulary of 10,000 (Mikolov 2010)",
+    licence="the Linguistic Data Consortium's (LDC99T42): it may not be passed on",
+    source="https://catalog.ldc.upenn.edu/LDC99T42",
+    mirrors=(),
+    files=(
+        File(
+            name="ptb.train.txt",
+            sha256="fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+            size=5_101_618,
+        ),
+        File(
+            name="ptb.valid.txt",
+            sha256="c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
+            size=399_782,
+        ),
+        File(
+            name="ptb.test.txt",
+            sha256="dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
+            size=449_945,
+        ),
+    ),
+)
+
+CATALOGUE: dict[str, DataSet] = {
+    data_set.name: data_set for data_set in (_FASHION_MNIST, _CIFAR100, _TINY_IMAGENET, _PENN_TREEBANK)
+}

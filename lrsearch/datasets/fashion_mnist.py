@@ -1,32 +1,18 @@
 """The reader of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747)."""
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from lrsearch.datasets.catalogue import CATALOGUE
 from lrsearch.datasets.files import find, read_checked
 from lrsearch.datasets.idx import parse_idx
+from lrsearch.datasets.images import Images
 from lrsearch.errors import DataError
 
 _NAME = "fashion_mnist"
 _SHAPES = ((60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,))
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Images:
-    """Labelled images: uint8 pixels ``[examples, height, width]`` of 0 to 255, int64 labels ``[examples]``.
-
-    All who ask in one process get the same tensors: change none of them in place.
-    """
-
-    train_images: Tensor
-    train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
 
 
 def fashion_mnist() -> Images:

@@ -99,7 +99,11 @@ def found(data_set: DataSet, file: File) -> Path | None:
     """Give where a file lies, if anywhere."""
     candidates = (folder / file.name for folder in _folders(data_set))
     # os.path.isfile: Path.is_file raises where a folder may not be looked into.
-    return next((path for path in candidates if os.path.isfile(path)), None)
+    named_so = next((path for path in candidates if os.path.isfile(path)), None)
+    if named_so is None and data_set.other_names:
+        others = (path for folder in _folders(data_set) for path in sorted(folder.glob(data_set.other_names)))
+        return next((path for path in others if os.path.isfile(path)), None)
+    return named_so
 
 
 def cache_of(data_set: DataSet) -> Path:
