@@ -1,8 +1,8 @@
 """Fashion-MNIST by a fully connected network and a CNN (arXiv:1912.11493, appendices A.1, A.2, C.1)."""
 
 import torch
+from classification import loss, loss_and_accuracy
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from lrsearch import Batches, Mean, Workload, datasets
 
@@ -61,17 +61,3 @@ def _workload(model: nn.Module, batch_size: int, evaluated_at_once: int) -> Work
 def scaled(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Bytes to one channel of 0 to 1, batch by batch: the data stays a quarter of the size."""
     return images.unsqueeze(1) / 255, labels
-
-
-def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    images, labels = batch
-    return cross_entropy(model(images), labels)
-
-
-def loss_and_accuracy(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-    images, labels = batch
-    logits = model(images)
-    return {
-        "loss": cross_entropy(logits, labels),
-        "accuracy": (logits.argmax(dim=1) == labels).to(torch.float32).mean(),
-    }

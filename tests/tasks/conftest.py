@@ -32,8 +32,9 @@ def tasks() -> Path:
 
 
 @pytest.fixture
-def load(tasks: Path) -> Callable[[str], ModuleType]:
-    """Load the Python beside the tasks by its name."""
+def load(tasks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Load the Python beside the tasks by its name; what it imports from its own folder is found there."""
+    monkeypatch.syspath_prepend(str(tasks))
 
     def load(name: str) -> ModuleType:
         spec = spec_from_file_location(name, tasks / f"{name}.py")

@@ -14,7 +14,13 @@ from lrsearch.workload import indexed
 Load = Callable[[str], ModuleType]
 Train = Callable[..., Workload]
 
-NAMES = ("digits_mlp", "fashion_mnist_cnn", "fashion_mnist_fc", "noisy_quadratic")
+NAMES = (
+    "digits_mlp",
+    "fashion_mnist_cnn",
+    "fashion_mnist_cnn_batch_sizes",
+    "fashion_mnist_fc",
+    "noisy_quadratic",
+)
 
 
 @pytest.fixture(params=NAMES)
