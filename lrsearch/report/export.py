@@ -23,7 +23,7 @@ from lrsearch.searches import (
 )
 from lrsearch.task.model import CPROP_PREFIX, Entry, Task
 from lrsearch.trial import SearchId
-from lrsearch.verdict import Verdict
+from lrsearch.verdict import Row, Verdict
 
 NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|0x[\da-fA-F]+")
 """What YAML 1.2 takes for a number; PyYAML, of YAML 1.1, would leave ``12e5`` without quotes."""
@@ -42,6 +42,10 @@ def chosen(
     Each entry has its constructor's arguments, options included and CProp's own nested under ``cprop``. A
     value that is not known (its search found nothing or has not ended) is None, so that no optimizer is built
     with some default in its place. Entries whose searches are not among ``states`` (``--only``) are left out.
+
+    The evidence of a search that has ended holds its ``candidates``, lowest value first: by value the ``mean`` and
+    ``std`` of the metric over ``seeds``, or the ``outcome`` of one that could not be chosen: ``diverged`` (on
+    ``seeds_diverged`` of its seeds), ``did_not_learn`` or ``unfinished`` (a seed did not run to the end).
 
     Args:
         task: the task.
@@ -178,7 +182,18 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
         "bracket": list(verdict.bracket) if row else [],
         "ties": list(verdict.ties),
         "iterations": verdict.iterations,
+        "candidates": {row.value: _candidate(row) for row in verdict.rows},
     }
+
+
+def _candidate(row: Row) -> dict[str, Any]:
+    """What is known of a candidate; flat, so that it stays one line."""
+    if row.diverged:
+        return {"outcome": "diverged", "seeds": row.seeds, "seeds_diverged": len(row.diverged)}
+    if row.mean is None:
+        return {"outcome": "unfinished", "seeds": row.seeds}
+    numbers = {"mean": _rounded(row.mean, 6), "std": _rounded(row.std, 6), "seeds": row.seeds}
+    return numbers if row.learned else {"outcome": "did_not_learn", **numbers}
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

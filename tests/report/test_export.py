@@ -1,14 +1,32 @@
 import re
+from math import nan
 
 import pytest
 import yaml
-from report_runs import Run, blocked, entry, failing, lr, make_task, none_learned, paper_task
+import yamlcore
+from hypothesis import given
+from hypothesis import strategies as st
+from report_runs import (
+    Run,
+    blocked,
+    entry,
+    failing,
+    lr,
+    make_task,
+    none_learned,
+    paper_task,
+    sgd,
+    valley,
+)
 
+from lrsearch import load_chosen
 from lrsearch.errors import UnfinishedError
+from lrsearch.ladder import LR
 from lrsearch.report import export
 from lrsearch.report.export import chosen, to_yaml, write_yaml
+from lrsearch.store.memory import MemoryStore
 from lrsearch.task.model import Shared
-from lrsearch.trial import SearchId
+from lrsearch.trial import SearchId, TrialSpec
 
 MADE_WITH = {"torch": "2.13.0", "device": "cpu", "date": "2026-11-23T11:40:00Z"}
 CHOSEN = """\
@@ -31,6 +49,13 @@ chosen:
         bracket: [0.01, 0.1]
         ties: [0.1, 0.3]
         iterations: 76000
+        candidates:
+          0.01: {mean: 0.42121, std: 0.0102993, seeds: 3}
+          0.03: {mean: 0.38883, std: 0.012271, seeds: 3}
+          0.1: {mean: 0.390539, std: 0.00903444, seeds: 3}
+          0.3: {mean: 0.405951, std: 0.00953789, seeds: 3}
+          1.0: {mean: 0.450423, std: 0.010751, seeds: 3}
+          3.0: {outcome: diverged, seeds: 3, seeds_diverged: 3}
   adam:
     optimizer: adam
     hyperparameters:
@@ -47,6 +72,11 @@ chosen:
         bracket: [0.0003, 0.003]
         ties: []
         iterations: 60000
+        candidates:
+          0.0001: {mean: 0.33881, std: 0.00953702, seeds: 3}
+          0.0003: {mean: 0.317684, std: 0.00674293, seeds: 3}
+          0.001: {mean: 0.307765, std: 0.00656348, seeds: 3}
+          0.003: {mean: 0.320581, std: 0.00686947, seeds: 3}
   amsgrad:
     optimizer: adam
     hyperparameters: {lr: 0.001, amsgrad: true}
@@ -69,6 +99,10 @@ chosen:
         bracket: [1.0, 9.0]
         ties: []
         iterations: 45000
+        candidates:
+          1.0: {mean: 0.35596, std: 0.00813542, seeds: 3}
+          3.0: {mean: 0.350123, std: 0.00809855, seeds: 3}
+          9.0: {mean: 0.355725, std: 0.00832862, seeds: 3}
 made_with: {torch: 2.13.0, device: cpu, date: '2026-11-23T11:40:00Z'}
 """
 
@@ -86,6 +120,11 @@ def test_what_is_written_reads_back_the_same(finished, tmp_path):
     write_yaml(tmp_path / "new" / "chosen.yaml", content(finished))
     assert yaml.safe_load((tmp_path / "new" / "chosen.yaml").read_text()) == content(finished)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["chosen.yaml"]
+
+
+def test_what_is_written_makes_optimizers(finished, tmp_path):
+    write_yaml(tmp_path / "chosen.yaml", content(finished))
+    assert load_chosen(tmp_path / "chosen.yaml")["sgd"].hyperparameters == {"lr": 0.03}
 
 
 def test_a_crash_while_writing_leaves_the_old_file(finished, tmp_path, monkeypatch):
@@ -141,6 +180,38 @@ def test_a_search_that_found_nothing_stands_with_its_verdict_and_no_value():
     assert only["hyperparameters"] == {"lr": None}
     assert only["searches"]["lr"]["verdict"] == "none_learned"
     assert only["searches"]["lr"]["bracket"] == []
+    flat = {"outcome": "did_not_learn", "mean": 2.31, "std": 0.0, "seeds": 3}
+    assert only["searches"]["lr"]["candidates"] == {
+        **dict.fromkeys((0.01, 0.03, 0.1, 0.3), flat),
+        1.0: {"outcome": "diverged", "seeds": 3, "seeds_diverged": 3},
+    }
+
+
+def test_a_candidate_that_diverged_on_one_seed_has_no_mean():
+    def loss(spec: TrialSpec, iteration: int) -> float:
+        return nan if spec.rung == -1 and spec.seed == 1 and iteration > 250 else valley(spec, iteration)
+
+    run = Run(make_task({"sgd": entry("sgd", hyperparameters={"lr": lr(0.1)})}), loss).go()
+    candidates = content(run)["chosen"]["sgd"]["searches"]["lr"]["candidates"]
+    assert candidates[0.3] == {"outcome": "diverged", "seeds": 3, "seeds_diverged": 1}
+
+
+def test_a_candidate_that_was_left_behind_half_trained_is_unfinished():
+    store = MemoryStore()
+    Run(sgd(0.001, (1e-8, 1e3)), store=store, workers=1).go(evaluations=30)
+    run = Run(sgd(0.3, (1e-8, 1e3)), store=store).go()
+    candidates = content(run)["chosen"]["sgd"]["searches"]["lr"]["candidates"]
+    assert candidates[0.001] == {"outcome": "unfinished", "seeds": 1}
+
+
+@given(rung=st.integers(-16, 6))
+def test_a_rate_is_the_same_number_again_whoever_reads_the_file(rung: int):
+    rate = LR.value(rung)
+    text = to_yaml({"candidates": {rate: {"mean": 0.3, "seeds": 3}}})
+    for loader in (yaml.SafeLoader, yamlcore.CoreLoader):
+        [read] = yaml.load(text, Loader=loader)["candidates"]
+        assert isinstance(read, float)
+        assert read == rate
 
 
 def test_a_search_that_waits_for_one_that_found_nothing_does_not_hold_up_the_rest():
