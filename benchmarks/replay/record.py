@@ -10,6 +10,7 @@ there is so far, also while a recording is on.
 
 import argparse
 import os
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -45,14 +46,17 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.seeds < 1 or arguments.workers < 1:
         parser.error("--seeds and --workers take 1 or more")
+    kept = arguments.work / f"{arguments.table}.db"
     try:
         task = load_task(HERE / f"{arguments.table}.yaml")
-        results = Results(arguments.work / f"{arguments.table}.db", task)
+        results = Results(kept, task)
         if not arguments.export:
             record(task, results, arguments.seeds, arguments.workers, arguments.work / arguments.table)
         export(task, results, arguments.seeds, arguments.tables / f"{arguments.table}.npz")
     except (LRSearchError, RuntimeError, ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+    except sqlite3.Error as error:
+        sys.exit(f"error: {kept} cannot be used ({error}); make room, allow it, or give another --work")
     except KeyboardInterrupt:
         sys.exit("interrupted; the same command goes on")
 
