@@ -25,6 +25,7 @@ from lrsearch.cli.options import (
     StudyName,
     TaskFile,
 )
+from lrsearch.cli.paper import paper
 from lrsearch.errors import UsageError
 
 STARTED = time.perf_counter()
@@ -184,6 +185,9 @@ def export(
         with writable(output):
             write_yaml(output, content)
         _print_files([output])
+
+
+app.command()(paper)
 
 
 @app.command()

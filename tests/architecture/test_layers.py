@@ -29,8 +29,13 @@ ONLY_IN = {
     "optuna": {"lrsearch/store/optuna.py"},
     "sqlalchemy": {"lrsearch/store/optuna.py", "lrsearch/store/url.py"},
     "scipy": {"lrsearch/verdict.py"},
-    "typer": {"lrsearch/cli/entry.py", "lrsearch/cli/commands.py", "lrsearch/cli/options.py"},
-    "pydantic": {"lrsearch/task/schema.py", "lrsearch/task/format.py"},
+    "typer": {
+        "lrsearch/cli/entry.py",
+        "lrsearch/cli/commands.py",
+        "lrsearch/cli/options.py",
+        "lrsearch/cli/paper.py",
+    },
+    "pydantic": {"lrsearch/task/schema.py", "lrsearch/task/format.py", "lrsearch/report/stored.py"},
     "pydantic_core": {"lrsearch/task/schema.py"},
 }
 PURE = ("search", "ladder", "trial", "errors")

@@ -23,6 +23,7 @@ Commands:
   explain   Show why each value was chosen.
   report    Draw curves and end losses as an HTML page and PNGs.
   export    Give the chosen values as YAML.
+  paper     Show the paper's choices beside those of the stored studies.
   validate  Check task files and their optimizers.
   schema    Print the JSON schema of the task file, for editors.
   init      Write a first task file and workload, which run as they are.
