@@ -356,7 +356,7 @@ def test_a_study_without_its_file_has_not_ended(tmp_path):
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):
     [line] = read_studies(tmp_path / "none", TASKS).problems
-    assert line.startswith(f"there is no folder {tmp_path / 'none'} of studies")
+    assert line.startswith(f"{tmp_path / 'none'} is no folder of studies;")
 
 
 def test_other_studies_are_left_alone(tmp_path):
