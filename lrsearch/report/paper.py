@@ -135,7 +135,9 @@ LABELS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSProp"}
 def read_studies(root: Path, names: Iterable[str]) -> Studies:
     """Read the ``chosen.yaml`` of the studies of these names, as far as there are any; nothing is raised."""
     if not os.path.isdir(root):
-        line = f"{root} is no folder of studies; lrsearch run TASK.yaml makes one, --studies DIR names another"
+        line = (
+            f"{root} is no folder of studies; lrsearch run TASK.yaml makes one, --studies DIR names another"
+        )
         return Studies(problems=(line,))
     read: list[StoredStudy] = []
     lacking: dict[str, Agreement] = {}

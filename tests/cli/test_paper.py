@@ -79,7 +79,9 @@ def test_json_is_pure_and_has_the_same_rows(cli, problems):
 
 def test_without_any_study_all_is_there_as_not_run(cli):
     status, out, err = cli("paper", "--studies", "elsewhere")
-    line = "elsewhere is no folder of studies; lrsearch run TASK.yaml makes one, --studies DIR names another\n"
+    line = (
+        "elsewhere is no folder of studies; lrsearch run TASK.yaml makes one, --studies DIR names another\n"
+    )
     assert (status, err) == (0, line)
     assert out.count("not run") == 28  # a row each, and the sum
 
