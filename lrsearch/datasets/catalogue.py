@@ -1,8 +1,7 @@
 """The data sets that lrsearch reads: what their files are called, what they must hold, where they come from.
 
-To add one: an entry here, and a reader that gives tensors in a file of its own beside this one
-(``fashion_mnist.py`` shows how), taken up in ``__init__.py``. Finding, checking, fetching and listing then
-work as for the others.
+To add one: an entry here, and a reader in a file of its own beside this one (docs/data.md says how). Finding,
+checking, the decoded cache, fetching and listing then work as for the others.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,22 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """A data set's files, and the addresses that their names are appended to, tried in order."""
+    """A data set: its files, and what whoever wants them should know.
+
+    Attributes:
+        name: what the set is called in Python and on the command line.
+        title: what it holds, in one line.
+        licence: what its authors allow, in a phrase.
+        source: where its authors describe it.
+        mirrors: addresses that the files' names are appended to, tried in order; none where a set may not be
+            passed on.
+        files: the published files. A set of which subsets are read is one archive.
+        subsets: a pattern of the names that an archive of a subset may have; empty where all files must be the
+            published ones, because nothing else would say that they are whole.
+        unpacked: the folder that the archive unpacks to, which is read in its place.
+        members: of the unpacked folder, the files that are read, with their SHA-256.
+        instead: what to do where ``mirrors`` is empty.
+    """
 
     name: str
     title: str
@@ -27,8 +41,10 @@ class DataSet:
     source: str
     mirrors: tuple[str, ...]
     files: tuple[File, ...]
-    other_names: str = ""
-    """A pattern of other names under which a subset of an archive may lie."""
+    subsets: str = ""
+    unpacked: str = ""
+    members: tuple[tuple[str, str], ...] = ()
+    instead: str = ""
 
     @property
     def size(self) -> int:
@@ -72,7 +88,7 @@ _FASHION_MNIST = DataSet(
 _CIFAR100 = DataSet(
     name="cifar100",
     title="CIFAR-100: 50,000 + 10,000 RGB images of 32 x 32 pixels, 100 classes (Krizhevsky 2009)",
-    licence="none stated; its author asks to be cited (Krizhevsky 2009)",
+    licence="none stated; whoever uses it is asked to cite Krizhevsky (2009)",
     source="https://www.cs.toronto.edu/~kriz/cifar.html",
     mirrors=("https://www.cs.toronto.edu/~kriz/",),
     files=(
@@ -82,13 +98,19 @@ _CIFAR100 = DataSet(
             size=169_001_437,
         ),
     ),
+    subsets="cifar-100-python*.tar.gz",
+    unpacked="cifar-100-python",
+    members=(
+        ("train", "735e79b04f092ca3d2e6d07f368c0a7d70d48c48d28865950cc24454cf45129b"),
+        ("test", "4b67687d9933c4db8f0831104447f15b93774f4f464bd0516f0f0f2ac83b7864"),
+    ),
 )
 
 _TINY_IMAGENET = DataSet(
     name="tiny_imagenet",
     title="Tiny ImageNet: 100,000 + 10,000 RGB images of 64 x 64 pixels, 200 classes (Stanford CS231N)",
-    licence="ImageNet's terms: for non-commercial research and education alone",
-    source="http://cs231n.stanford.edu/",
+    licence="ImageNet's terms: for non-commercial research and education only",
+    source="http://cs231n.stanford.edu/tiny-imagenet-200.zip",
     mirrors=("http://cs231n.stanford.edu/",),
     files=(
         File(
@@ -97,13 +119,14 @@ _TINY_IMAGENET = DataSet(
             size=248_100_043,
         ),
     ),
-    other_names="tiny-imagenet-200*.zip",
+    subsets="tiny-imagenet-200*.zip",
+    unpacked="tiny-imagenet-200",
 )
 
 _PENN_TREEBANK = DataSet(
     name="penn_treebank",
-    title="Penn Treebank, word level: 929,589 + 73,760 + 82,430 words, a vocabulary of 10,000 (Mikolov 2010)",
-    licence="the Linguistic Data Consortium's (LDC99T42): it may not be passed on",
+    title="Penn Treebank, word level: 929,589 + 73,760 + 82,430 words, 10,000 different ones (Mikolov 2010)",
+    licence="the Linguistic Data Consortium's (LDC99T42): not to be redistributed",
     source="https://catalog.ldc.upenn.edu/LDC99T42",
     mirrors=(),
     files=(
@@ -123,6 +146,7 @@ _PENN_TREEBANK = DataSet(
             size=449_945,
         ),
     ),
+    instead="it may not be redistributed (LDC99T42), so it is not fetched",
 )
 
 CATALOGUE: dict[str, DataSet] = {

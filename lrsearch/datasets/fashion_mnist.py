@@ -1,37 +1,31 @@
 """The reader of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747)."""
 
-import functools
-from pathlib import Path
-
 import torch
 
-from lrsearch.datasets.catalogue import CATALOGUE
-from lrsearch.datasets.files import find, read_checked
+from lrsearch.datasets.cache import Decoded
+from lrsearch.datasets.files import Source
 from lrsearch.datasets.idx import parse_idx
-from lrsearch.datasets.images import Images
-from lrsearch.errors import DataError
+from lrsearch.datasets.images import Images, decoded_images
+from lrsearch.datasets.reading import read
 
-_NAME = "fashion_mnist"
-_SHAPES = ((60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,))
+_TRAIN, _TEST = 60_000, 10_000
+_SHAPES = ((_TRAIN, 28, 28), (_TRAIN,), (_TEST, 28, 28), (_TEST,))
 
 
 def fashion_mnist() -> Images:
-    """Give Fashion-MNIST, 60,000 training and 10,000 test images, read once a process and checked by SHA-256.
+    """Give Fashion-MNIST: grey pixels ``[examples, 28, 28]``, 60,000 training and 10,000 test images.
 
     Raises:
         DataError: a file is missing, cut short or changed; one line that names it and says what to do.
     """
-    return _read(find(_NAME))
+    return read("fashion_mnist", _decode, Images.of)
 
 
-@functools.cache
-def _read(paths: tuple[Path, ...]) -> Images:
-    parts = []
-    for path, file, shape in zip(paths, CATALOGUE[_NAME].files, _SHAPES, strict=True):
-        content = read_checked(path, file, _NAME)
-        try:
-            parts.append(parse_idx(content, shape))
-        except ValueError as error:
-            raise DataError(f"{path} {error}; delete it and run `lrsearch data {_NAME}`") from error
-    train_images, train_labels, test_images, test_labels = parts
-    return Images(train_images, train_labels.to(torch.int64), test_images, test_labels.to(torch.int64))
+def _decode(source: Source) -> Decoded:
+    train_images, train_labels, test_images, test_labels = (
+        parse_idx(content, shape) for content, shape in zip(source.contents(), _SHAPES, strict=True)
+    )
+    images = Images(train_images, train_labels.to(torch.int64), test_images, test_labels.to(torch.int64))
+    return decoded_images(
+        "fashion_mnist", images, classes=10, train=_TRAIN, test=_TEST, published=source.published
+    )

@@ -1,10 +1,11 @@
 """Downloads of data sets, each file held against its published checksum before it gets its name."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from lrsearch.datasets.catalogue import DataSet, File
-from lrsearch.datasets.files import cache_of, find, found, named, read_checked
+from lrsearch.datasets.files import cache_of, check, find, found, named, source_of
 from lrsearch.errors import DataError
 
 
@@ -15,18 +16,42 @@ def fetch(name: str, progress: bool = False) -> Path:
     draws a bar on stderr.
 
     Raises:
-        DataError: there is no such data set, it cannot be reached, what arrives is not the published file, or
-            a wrong file lies in ``$LRSEARCH_DATA``, which is the user's to delete.
+        DataError: there is no such data set, it may not be redistributed, it cannot be reached, what arrives is
+            not the published file, or a wrong file or a subset lies in ``$LRSEARCH_DATA``, which is the user's
+            to delete.
     """
     data_set = named(name)
     cache = cache_of(data_set)
     for file in data_set.files:
         path = found(data_set, file)
-        if path is not None and path.parent != cache:
-            read_checked(path, file, name)
-        else:
+        if path is not None and (path.parent != cache or not data_set.mirrors):
+            _check_own(data_set, file, path)
+        elif data_set.mirrors:
             _download(data_set, file, cache, progress)
+        else:
+            raise DataError(f"{name}: {data_set.instead}; {_by_hand(data_set)}")
     return find(name)[0].parent
+
+
+def _check_own(data_set: DataSet, file: File, path: Path) -> None:
+    """Hold a file that is not fetched's against what is published; the unpacked folder will do."""
+    if not data_set.subsets:
+        check(path, file, data_set)
+    elif os.path.isfile(path) and not source_of(data_set.name, (path,)).published:
+        raise DataError(
+            f"{path} is not the published archive, and is what would be read; "
+            f"move it away and run `lrsearch data {data_set.name}` again to have the whole set"
+        )
+
+
+def _by_hand(data_set: DataSet) -> str:
+    names = [file.name for file in data_set.files]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    them = "them" if len(names) > 1 else "it"
+    return (
+        f"get {listed} by other means and put {them} into {cache_of(data_set)}, "
+        f"or set LRSEARCH_DATA to the folder that holds {them}"
+    )
 
 
 def _download(data_set: DataSet, file: File, cache: Path, progress: bool) -> None:
@@ -54,9 +79,7 @@ def _download(data_set: DataSet, file: File, cache: Path, progress: bool) -> Non
         finally:
             if bar is not None:
                 bar.close()
-    names = ", ".join(file.name for file in data_set.files)
-    remedy = f"get {names} by other means and set LRSEARCH_DATA to the folder that holds them"
-    raise DataError(f"{data_set.name} was not fetched: {', '.join(reasons)}; {remedy}")
+    raise DataError(f"{data_set.name} was not fetched: {', '.join(reasons)}; {_by_hand(data_set)}")
 
 
 class _Bar:

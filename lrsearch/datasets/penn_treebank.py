@@ -1,17 +1,17 @@
 """The reader of the Penn Treebank's Wall Street Journal text, word level, as Mikolov prepared it (2010)."""
 
-import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from lrsearch.datasets.catalogue import CATALOGUE
-from lrsearch.datasets.files import find, read_checked
+from lrsearch.datasets.cache import Decoded
+from lrsearch.datasets.files import Source
+from lrsearch.datasets.reading import read
 
-_NAME = "penn_treebank"
-_END = "<eos>"
+_END_OF_LINE = "<eos>"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,16 +36,26 @@ def penn_treebank() -> Text:
     Raises:
         DataError: a file is missing, cut short or changed; one line that names it and says what to do.
     """
-    return _read(find(_NAME))
+    return read("penn_treebank", _decode, _text)
 
 
-@functools.cache
-def _read(paths: tuple[Path, ...]) -> Text:
-    texts = [
-        read_checked(path, file, _NAME).decode()
-        for path, file in zip(paths, CATALOGUE[_NAME].files, strict=True)
-    ]
-    words = [text.replace("\n", f" {_END} ").split() for text in texts]
-    places = {word: place for place, word in enumerate(dict.fromkeys(words[0]))}
-    train, valid, test = (torch.tensor([places[word] for word in part]) for part in words)
-    return Text(train, valid, test, tuple(places))
+def _decode(source: Source) -> Decoded:
+    parts = [content.decode().replace("\n", f" {_END_OF_LINE} ").split() for content in source.contents()]
+    vocabulary = tuple(dict.fromkeys(parts[0]))
+    places = {word: place for place, word in enumerate(vocabulary)}
+    tensors = {
+        name: torch.tensor([places[word] for word in part])
+        for name, part in zip(("train", "valid", "test"), parts, strict=True)
+    }
+    train, valid, test = (len(part) for part in parts)
+    summary = f"penn_treebank: {train:,} training, {valid:,} validation and {test:,} test words"
+    return Decoded(tensors | {"vocabulary": _as_bytes(vocabulary)}, summary, "published")
+
+
+def _as_bytes(words: Sequence[str]) -> Tensor:
+    return torch.from_numpy(np.frombuffer("\n".join(words).encode(), np.uint8).copy())
+
+
+def _text(tensors: dict[str, Tensor]) -> Text:
+    vocabulary = tensors["vocabulary"].numpy().tobytes().decode().split("\n")
+    return Text(tensors["train"], tensors["valid"], tensors["test"], tuple(vocabulary))

@@ -46,7 +46,8 @@ def numbers(mirror: tuple[str, Path], cache: Path, monkeypatch: pytest.MonkeyPat
     """The catalogue's only data set; its first mirror is never reached."""
     file = File("numbers.bin", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
     data_set = DataSet("numbers", "Numbers", "public domain", "here", (NOBODY, mirror[0]), (file,))
-    monkeypatch.setattr("lrsearch.datasets.files.CATALOGUE", {"numbers": data_set})
+    for module in ("files", "listing"):
+        monkeypatch.setattr(f"lrsearch.datasets.{module}.CATALOGUE", {"numbers": data_set})
     return data_set
 
 
@@ -95,14 +96,15 @@ def test_what_is_not_the_published_file_never_gets_its_name(cache: Path, mirror:
     assert not list((cache / "numbers").iterdir())
 
 
-def test_no_network_is_one_line_with_the_remedy(mirror: tuple[str, Path]) -> None:
+def test_no_network_is_one_line_with_the_remedy(cache: Path, mirror: tuple[str, Path]) -> None:
     (mirror[1] / "numbers.bin").unlink()
     with pytest.raises(DataError) as caught:
         datasets.fetch("numbers")
     assert str(caught.value) == (
         f"numbers was not fetched: {NOBODY}numbers.bin could not be reached (ConnectionError), "
         f"{mirror[0]}numbers.bin could not be reached (HTTPError); "
-        "get numbers.bin by other means and set LRSEARCH_DATA to the folder that holds them"
+        f"get numbers.bin by other means and put it into {cache / 'numbers'}, "
+        "or set LRSEARCH_DATA to the folder that holds it"
     )
 
 
