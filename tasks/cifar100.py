@@ -13,12 +13,12 @@ CLASSES = 100
 normalise = normaliser(mean=(0.5071, 0.4865, 0.4409), std=(0.2673, 0.2564, 0.2762))
 
 
-def vgg11(batch_size: int = 32, width: float = 1.0, channels_last: bool = False) -> Workload:
+def vgg11(batch_size: int = 32, width: float = 1.0, channels_last: bool = True) -> Workload:
     """Appendix A.3; ``width`` is a factor on its channels."""
     return _workload(vgg.vgg11(CLASSES, width), batch_size, channels_last)
 
 
-def resnet18(batch_size: int = 32, width: float = 1.0, channels_last: bool = False) -> Workload:
+def resnet18(batch_size: int = 32, width: float = 1.0, channels_last: bool = True) -> Workload:
     """Appendix A.4; ``width`` is a factor on its channels."""
     return _workload(resnet.resnet18(CLASSES, width), batch_size, channels_last)
 

@@ -13,12 +13,12 @@ CLASSES = 200
 normalise = normaliser(mean=(0.4802, 0.4481, 0.3975), std=(0.2770, 0.2691, 0.2821))
 
 
-def vgg16(batch_size: int = 32, width: float = 1.0, channels_last: bool = False) -> Workload:
+def vgg16(batch_size: int = 32, width: float = 1.0, channels_last: bool = True) -> Workload:
     """Appendix A.5; ``width`` is a factor on its channels."""
     return _workload(vgg.vgg16(CLASSES, width), batch_size, channels_last)
 
 
-def resnet50(batch_size: int = 32, width: float = 1.0, channels_last: bool = False) -> Workload:
+def resnet50(batch_size: int = 32, width: float = 1.0, channels_last: bool = True) -> Workload:
     """Appendix A.6; ``width`` is a factor on its channels."""
     return _workload(resnet.resnet50(CLASSES, width), batch_size, channels_last)
 
