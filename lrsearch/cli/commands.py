@@ -242,15 +242,17 @@ def data(
 ) -> None:
     """List the data sets that are known, or fetch those named.
 
-    The list says where their files are and whether they are right.
+    The list says where their files are, whether they are right and on what terms they are had.
     """
     from lrsearch import datasets
-    from lrsearch.report.summaries import datasets_table
+    from lrsearch.report.data_sets import data_sets_table
 
     for name in names or []:
+        if name in datasets.CATALOGUE:
+            say(f"licence of {name}: {datasets.CATALOGUE[name].licence}")
         say(f"{name} is in {datasets.fetch(name, progress=sys.stderr.isatty())}")
     if not names:
-        _console().print(datasets_table(datasets.status()))
+        _console().print(data_sets_table(datasets.status()))
 
 
 def _run(

@@ -8,6 +8,7 @@ own copy of a page alone.
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,6 +138,13 @@ def _writing(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error).rpartition("I/O error: ")[2]
+        number = error.errno if isinstance(error, OSError) else _system_error(error)
+        why = os.strerror(number) if number else str(error)
         remedy = "make room there, allow it, or set XDG_CACHE_HOME to another folder"
         raise DataError(f"{place} cannot be written ({why}); {remedy}") from error
+
+
+def _system_error(error: SafetensorError) -> int | None:
+    """Find the system's number in the text of an error that has no field for it."""
+    found = re.search(r"(?:os error|code:) (\d+)", str(error))
+    return int(found[1]) if found else None

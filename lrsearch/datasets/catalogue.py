@@ -88,7 +88,7 @@ _FASHION_MNIST = DataSet(
 _CIFAR100 = DataSet(
     name="cifar100",
     title="CIFAR-100: 50,000 + 10,000 RGB images of 32 x 32 pixels, 100 classes (Krizhevsky 2009)",
-    licence="none stated; whoever uses it is asked to cite Krizhevsky (2009)",
+    licence="none stated; cite Krizhevsky (2009)",
     source="https://www.cs.toronto.edu/~kriz/cifar.html",
     mirrors=("https://www.cs.toronto.edu/~kriz/",),
     files=(
@@ -109,7 +109,7 @@ _CIFAR100 = DataSet(
 _TINY_IMAGENET = DataSet(
     name="tiny_imagenet",
     title="Tiny ImageNet: 100,000 + 10,000 RGB images of 64 x 64 pixels, 200 classes (Stanford CS231N)",
-    licence="ImageNet's terms: for non-commercial research and education only",
+    licence="ImageNet's terms, non-commercial research and education only",
     source="http://cs231n.stanford.edu/tiny-imagenet-200.zip",
     mirrors=("http://cs231n.stanford.edu/",),
     files=(
@@ -126,7 +126,7 @@ _TINY_IMAGENET = DataSet(
 _PENN_TREEBANK = DataSet(
     name="penn_treebank",
     title="Penn Treebank, word level: 929,589 + 73,760 + 82,430 words, 10,000 different ones (Mikolov 2010)",
-    licence="the Linguistic Data Consortium's (LDC99T42): not to be redistributed",
+    licence="LDC99T42 (Linguistic Data Consortium)",
     source="https://catalog.ldc.upenn.edu/LDC99T42",
     mirrors=(),
     files=(
@@ -146,7 +146,7 @@ _PENN_TREEBANK = DataSet(
             size=449_945,
         ),
     ),
-    instead="it may not be redistributed (LDC99T42), so it is not fetched",
+    instead="the licence forbids to redistribute it, so it is not fetched",
 )
 
 CATALOGUE: dict[str, DataSet] = {

@@ -1,4 +1,4 @@
-"""Short tables of the command line: a plan before a run, its result, the studies and the data sets there are."""
+"""Short tables of the command line: a plan before a run, its result, and the studies there are."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -139,21 +139,6 @@ def studies_table(studies: Iterable[tuple[Task, Sequence[SearchState], bool]]) -
             "running" if in_use else "" if left else "finished",
         )
     return table if table.row_count else Text("There is no study yet: lrsearch run TASK.yaml makes one.")
-
-
-def datasets_table(statuses: Iterable[Any]) -> RenderableType:
-    """Draw the data sets that are known: files found, their sizes, whether they are right, licence."""
-    table = _table("data set", "file", "found", "MB", "checksum")
-    notes = []
-    for status in statuses:
-        for number, file in enumerate(status.files):
-            size = f"{file.size / 1e6:.1f}" if file.size is not None else ""
-            place = str(file.path.parent) if file.path else "-"
-            table.add_row("" if number else status.data_set.name, file.name, place, size, file.state)
-        notes.append(Text(f"{status.data_set.name}: {status.data_set.licence}"))
-        if status.state != "right":
-            notes.append(Text(f"fetch it with: lrsearch data {status.data_set.name}"))
-    return Group(table, *notes)
 
 
 def _table(*columns: str) -> Table:

@@ -67,7 +67,12 @@ COMMANDS = [
       for command in ("resume", "status", "explain", "report", "export")),
     (["init", "-x"], "lrsearch init: no such option: -x; see lrsearch init --help"),
     (["init", "a/b"], "'a/b' is no name for a task; use letters, digits, '-', '_' and '.', not '-' or '.' first"),
-    (["data", "mnist"], "there is no data set called 'mnist'; give one of fashion_mnist"),
+    (["data", "mnist"], f"there is no data set called 'mnist'; give one of {', '.join(CATALOGUE)}"),
+    (["data", "penn_treebank"],
+     "licence of penn_treebank: LDC99T42 (Linguistic Data Consortium)\n"
+     "penn_treebank: the licence forbids to redistribute it, so it is not fetched; get ptb.train.txt, ptb.valid.txt and "
+     "ptb.test.txt by other means and put them into FOLDER/cache/lrsearch/penn_treebank, or set LRSEARCH_DATA to the "
+     "folder that holds them"),
     (["validate", "valley.yaml", "valey.yaml"],
      "valley.yaml is fine: 1 optimizer, 1 search\nvaley.yaml does not exist; did you mean valley.yaml?"),
 ]  # fmt: skip

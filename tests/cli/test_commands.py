@@ -56,15 +56,27 @@ standard error, against the chosen one's mean.
 """
 DATA = """\
 
- data set        file                         found   MB   checksum
- ──────────────────────────────────────────────────────────────────
- fashion_mnist   train-images-idx3-ubyte.gz   -            missing
-                 train-labels-idx1-ubyte.gz   -            missing
-                 t10k-images-idx3-ubyte.gz    -            missing
-                 t10k-labels-idx1-ubyte.gz    -            missing
+ data set        checksum   MB   folder and terms
+ ──────────────────────────────────────────────────────────────────────────────
+ fashion_mnist   missing     -   licence: MIT, Copyright (c) 2017 Zalando SE
+                                 to fetch it (30.9 MB): lrsearch data
+                                 fashion_mnist
 
-fashion_mnist: MIT, Copyright (c) 2017 Zalando SE
-fetch it with: lrsearch data fashion_mnist
+ cifar100        missing     -   licence: none stated; cite Krizhevsky (2009)
+                                 to fetch it (169.0 MB): lrsearch data cifar100
+
+ tiny_imagenet   missing     -   licence: ImageNet's terms, non-commercial
+                                 research and education only
+                                 to fetch it (248.1 MB): lrsearch data
+                                 tiny_imagenet
+
+ penn_treebank   missing     -   licence: LDC99T42 (Linguistic Data Consortium)
+                                 missing: ptb.train.txt, ptb.valid.txt,
+                                 ptb.test.txt
+                                 the licence forbids to redistribute it, so it
+                                 is not fetched: set LRSEARCH_DATA to the
+                                 folder that holds them
+
 """
 FILES = "studies/valley/report.html\nstudies/valley/chosen.yaml\n"
 RUN = f"""\
