@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from lrsearch.ports import Store
-from lrsearch.search import Launch
-from lrsearch.searches import SearchState, chosen_values, needed_by, state_of
+from lrsearch.search import Launch, Stop
+from lrsearch.searches import SearchState, chosen_values, in_values, needed_by, state_of
 from lrsearch.task.model import Task
-from lrsearch.trial import Curve, Evaluation, Failed, Outcome, SearchId, Trial, TrialSpec
+from lrsearch.trial import Curve, Evaluation, Failed, Outcome, SearchId, Stopped, Trial, TrialSpec
 from lrsearch.verdict import Verdict
 
 MAX_LOST = 3
@@ -114,22 +114,24 @@ class Coordinator:
         """Whether nothing is running and nothing will be asked for again."""
         return not self._running and next(self._wanted(), None) is None
 
-    def report(self, trial: str, evaluation: Evaluation) -> None:
-        """Record an evaluation of a running replica."""
-        before = self._running[trial]
+    def report(self, trial: str, evaluation: Evaluation, seconds: float = 0.0) -> bool:
+        """Record an evaluation of a running replica; give whether to go on training it."""
+        before = self._running.get(trial)
+        if before is None:
+            return False  # it was stopped for what another replica reported
         curve = (*(e for e in before.curve if e.iteration < evaluation.iteration), evaluation)
         self._store.report(trial, evaluation)
-        self._running[trial] = replace(before, curve=curve)
+        self._running[trial] = replace(before, curve=curve, seconds=seconds)
         self._observer(Evaluated(self._running[trial], evaluation))
+        if evaluation.iteration < self._task.budget.iterations:  # at the end its outcome follows
+            self._refresh(of=before.spec.search)
+        return trial in self._running
 
     def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
         """Record how a replica ended, and let its search and those that share its value go on."""
-        ended = replace(self._running[trial], outcome=outcome, curve=curve, seconds=seconds)
-        self._store.end(trial, outcome, curve, seconds)
-        del self._running[trial]
-        self._ended[ended.spec.search][trial] = ended
-        self._observer(Ended(ended))
-        self._refresh()
+        if trial in self._running:  # or it was stopped before this came
+            self._end(trial, outcome, curve, seconds)
+            self._refresh()
 
     def lost(self, trial: str, reason: str) -> None:
         """Say that a replica's worker died: it is asked for again, a few times, then recorded as failed."""
@@ -160,8 +162,15 @@ class Coordinator:
                 return self._unfinished.pop(trial.id)
         return None
 
-    def _refresh(self, announce: bool = True) -> None:
-        for search in self._order:
+    def _end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
+        ended = replace(self._running[trial], outcome=outcome, curve=curve, seconds=seconds)
+        self._store.end(trial, outcome, curve, seconds)
+        del self._running[trial]
+        self._ended[ended.spec.search][trial] = ended
+        self._observer(Ended(ended))
+
+    def _refresh(self, announce: bool = True, of: SearchId | None = None) -> None:
+        for search in self._order if of is None else [of]:
             before = self._states.get(search)
             if before is None or before.verdict is None:
                 state = self._update(search)
@@ -169,7 +178,14 @@ class Coordinator:
                     self._observer(Concluded(state.verdict))
 
     def _update(self, search: SearchId) -> SearchState:
-        running = [trial for trial in self._running.values() if trial.spec.search == search]
-        trials = [*self._ended[search].values(), *running]
-        self._states[search] = state_of(self._task, search, trials, chosen_values(self._states.values()))
-        return self._states[search]
+        """Decide anew where a search stands, and end what it wants ended."""
+        while True:
+            running = [trial for trial in self._running.values() if trial.spec.search == search]
+            trials = [*self._ended[search].values(), *running]
+            state = state_of(self._task, search, trials, chosen_values(self._states.values()))
+            self._states[search] = state
+            if not isinstance(state.decision, Stop):
+                return state
+            for trial, reason in state.decision.replicas:
+                stopped = self._running[trial]
+                self._end(trial, Stopped(in_values(reason, state.searched)), stopped.curve, stopped.seconds)

@@ -37,7 +37,7 @@ def plan(task: Task, only: frozenset[str] | None = None) -> Plan:
     planned = []
     for search in searches:
         state = state_of(task, search, (), {})
-        first = strategy_for(task, state.searched).decide(())
+        first = strategy_for(task, state.search).decide(())
         rungs = sorted({rung for rung, _ in first.replicas}) if isinstance(first, Launch) else []
         planned.append(
             PlannedSearch(

@@ -41,8 +41,12 @@ class Dispatcher(Protocol):
         """Whether nothing is running and nothing will be asked for again."""
         ...
 
-    def report(self, trial: str, evaluation: Evaluation) -> None:
-        """Record an evaluation of a running replica."""
+    def report(self, trial: str, evaluation: Evaluation, seconds: float = 0.0) -> bool:
+        """Record an evaluation of a running replica, and the seconds spent on it so far.
+
+        Returns:
+            Whether to go on training it. A replica that is not to go on is on record already: it is not told.
+        """
         ...
 
     def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:

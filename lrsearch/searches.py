@@ -3,14 +3,27 @@
 All of it follows from the task and the trials on record, so it serves a run, its resumption and a look from outside.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from lrsearch.search import Bracket, Decision, Done, Strategy
+from lrsearch.search import (
+    Assessment,
+    Bracket,
+    Decision,
+    Done,
+    Ending,
+    Race,
+    Resolve,
+    Screen,
+    Skip,
+    Strategy,
+    looks,
+)
 from lrsearch.task.model import Searched, Shared, Task
-from lrsearch.trial import Failed, SearchId, Trial
-from lrsearch.verdict import Verdict, judge
+from lrsearch.trial import Failed, SearchId, Stopped, Trial
+from lrsearch.verdict import Verdict, assess, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +93,49 @@ def state_of(
         return SearchState(search, searched, (), None, waiting_for, None, None)
     current = tuple(
         _counting(
-            trial for trial in trials if _without(trial, search) == others and trial.spec.seed < task.seeds
+            trial
+            for trial in trials
+            if _without(trial, search) == others and trial.spec.seed < task.most_seeds
         )
     )
-    decision = strategy_for(task, searched).decide(current)
-    verdict = (
-        judge(search, searched, decision.ending, current, task.metric.mode, task.tolerance)
-        if isinstance(decision, Done)
-        else None
+    strategy = strategy_for(task, search)
+    decision, look = (
+        strategy.decide_with_look(current) if isinstance(strategy, Resolve) else (strategy.decide(current), 0)
     )
+    verdict = None
+    if isinstance(decision, Done):
+        looks_at = _looks(task)
+        counted = [trial for trial in current if trial.spec.seed < looks_at[look]]
+        verdict = judge(search, searched, decision.ending, counted, task.metric.mode, task.settings, looks_at)
     return SearchState(search, searched, current, others, (), decision, verdict)
 
 
-def strategy_for(task: Task, searched: Searched) -> Strategy:
-    """Make the strategy that walks a search's ladder."""
+def strategy_for(task: Task, search: SearchId) -> Strategy:
+    """Make the strategy that walks a search's ladder, as the task wants it."""
+    bracket = _bracket_for(task, task.searches()[search])
+    walk = Race(bracket, task.budget.iterations) if task.settings.race else bracket
+    first = walk if task.settings.screen is None else Screen(walk, task.settings.screen)
+    return _resolving(task, search, first) if task.settings.resolve else first
+
+
+def in_values(reason: str, searched: Searched) -> str:
+    """Give a strategy's reason with the values of the rungs that it names.
+
+    >>> in_values("20% behind rung {-1}", Searched(0.1, "lr", (1e-8, 1e3)))
+    '20% behind 0.3'
+    """
+    return re.sub(r"rung \{(-?\d+)\}", lambda found: f"{searched.ladder.value(int(found[1])):g}", reason)
+
+
+def skips_of(task: Task, state: SearchState) -> tuple[Skip, ...]:
+    """Say what of the candidates that a search began was not trained, and why."""
+    return tuple(
+        replace(skip, reason=in_values(skip.reason, state.searched))
+        for skip in strategy_for(task, state.search).skips(state.trials)
+    )
+
+
+def _bracket_for(task: Task, searched: Searched) -> Bracket:
     ladder = searched.ladder
     lowest, highest = ladder.rungs_within(*searched.limits)
     return Bracket(
@@ -103,7 +145,21 @@ def strategy_for(task: Task, searched: Searched) -> Strategy:
         seeds=task.seeds,
         mode=task.metric.mode,
         closed_below=ladder.closed_below,
+        lower_bound=task.metric.lower_bound,
     )
+
+
+def _looks(task: Task) -> tuple[int, ...]:
+    return looks(task.seeds, task.settings.max_seeds) if task.settings.resolve else (task.seeds,)
+
+
+def _resolving(task: Task, search: SearchId, first: Strategy) -> Resolve:
+    searched, looks_at = task.searches()[search], _looks(task)
+
+    def assessed(ending: Ending, trials: Sequence[Trial]) -> Assessment:
+        return assess(search, searched, ending, trials, task.metric.mode, task.settings, looks_at)
+
+    return Resolve(first, _bracket_for(task, searched), looks_at, assessed)
 
 
 def chosen_values(states: Iterable[SearchState]) -> dict[SearchId, float]:
@@ -209,11 +265,11 @@ def _others(
 
 
 def _counting(trials: Iterable[Trial]) -> Iterable[Trial]:
-    """One trial a replica: one that failed counts only until it is trained again."""
+    """One trial a replica: one that failed or was stopped counts only until it is trained again."""
     by_replica: dict[tuple[int, int], Trial] = {}
     for trial in trials:
         replica = trial.spec.rung, trial.spec.seed
-        if replica not in by_replica or isinstance(by_replica[replica].outcome, Failed):
+        if replica not in by_replica or isinstance(by_replica[replica].outcome, Failed | Stopped):
             by_replica[replica] = trial
     return by_replica.values()
 

@@ -25,8 +25,10 @@ class InlineEngine:
         while (trial := dispatcher.ask()) is not None:
             checkpoint = checkpoint_file(self._checkpoints, trial.id)
             for progress in train(task, trial.spec, checkpoint):
-                if progress.evaluation is not None:
-                    dispatcher.report(trial.id, progress.evaluation)
+                if progress.evaluation is not None and not dispatcher.report(
+                    trial.id, progress.evaluation, progress.seconds
+                ):
+                    break
                 if progress.outcome is not None:
                     dispatcher.tell(trial.id, progress.outcome, progress.curve, progress.seconds)
-                    checkpoint.unlink(missing_ok=True)  # not before its outcome is on record
+            checkpoint.unlink(missing_ok=True)  # not before its outcome is on record

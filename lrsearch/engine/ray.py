@@ -162,25 +162,29 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
         self._checkpoints = checkpoints
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        self._pass_on(trial.trial_id, result)
-        return str(FIFOScheduler.CONTINUE)
+        goes_on = self._pass_on(trial.trial_id, result)
+        return str(FIFOScheduler.CONTINUE if goes_on else FIFOScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         self._pass_on(trial.trial_id, result)
 
-    def _pass_on(self, trial_id: str, result: dict[str, Any]) -> None:
+    def _pass_on(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Report and tell; give whether the replica goes on."""
         progress = result.get(_PROGRESS)
         trial = self._searcher.running.get(trial_id)
         if trial is None or not isinstance(progress, Progress):
-            return
-        if progress.evaluation is not None:
-            self._dispatcher.report(trial, progress.evaluation)
-        if progress.outcome is not None:
-            del self._searcher.running[trial_id]
+            return True
+        goes_on = progress.evaluation is None or self._dispatcher.report(
+            trial, progress.evaluation, progress.seconds
+        )
+        if goes_on and progress.outcome is None:
+            return True
+        del self._searcher.running[trial_id]
+        if goes_on and progress.outcome is not None:
             self._dispatcher.tell(trial, progress.outcome, progress.curve, progress.seconds)
-            checkpoint_file(self._checkpoints, trial).unlink(
-                missing_ok=True
-            )  # not before its outcome is on record
+        # Not before its outcome is on record.
+        checkpoint_file(self._checkpoints, trial).unlink(missing_ok=True)
+        return False
 
 
 class _ReplicaTrainable(tune.Trainable):

@@ -23,7 +23,7 @@ def trainings_left(task: Task, state: SearchState) -> int:
     if state.verdict is not None:
         return 0
     hoped_for = {trial.spec.rung for trial in state.trials}
-    if isinstance(decision := strategy_for(task, state.searched).decide(_without_failures(state)), Launch):
+    if isinstance(decision := strategy_for(task, state.search).decide(_without_failures(state)), Launch):
         hoped_for |= {rung for rung, _ in decision.replicas}
     return min(_left_if_best(task, state, rung) for rung in (*sorted(hoped_for), None))
 
@@ -33,7 +33,7 @@ def _left_if_best(task: Task, state: SearchState, best: int | None) -> int:
 
     With None, it is the first candidate that is launched once all of those in hand have diverged.
     """
-    strategy = strategy_for(task, state.searched)
+    strategy = strategy_for(task, state.search)
     known = _without_failures(state)
     trials = [trial if trial.ended else _ended(trial, best, known, task.metric.mode) for trial in known]
     made_up = sum(not trial.ended for trial in known)

@@ -10,11 +10,17 @@ from lrsearch.search.decision import (
     Ending,
     Launch,
     NoneLearned,
+    Skip,
+    Stop,
     Strategy,
     Wait,
 )
+from lrsearch.search.race import Race
+from lrsearch.search.resolve import Assessment, Resolve, looks
+from lrsearch.search.screen import Screen
 
 __all__ = [
+    "Assessment",
     "AtLimit",
     "Bracket",
     "Bracketed",
@@ -24,7 +30,13 @@ __all__ = [
     "Ending",
     "Launch",
     "NoneLearned",
+    "Race",
+    "Resolve",
+    "Screen",
+    "Skip",
+    "Stop",
     "Strategy",
     "Wait",
     "candidates_of",
+    "looks",
 ]

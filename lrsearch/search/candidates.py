@@ -19,12 +19,27 @@ class Candidate:
     rung: int
     replicas: Mapping[int, Trial]
 
+    def first(self, seeds: int) -> "Candidate":
+        """Give the candidate as its first ``seeds`` seeds have it."""
+        return Candidate(self.rung, {seed: t for seed, t in self.replicas.items() if seed < seeds})
+
     def complete(self, seeds: int) -> bool:
-        """Whether the first ``seeds`` seeds have all ended with something that says how good the rung is."""
-        return all(
-            seed in self.replicas and isinstance(self.replicas[seed].outcome, Finished | Diverged | Stopped)
+        """Whether the first ``seeds`` seeds ran their whole budget, or one of them diverged, which says enough."""
+        finished = self.values
+        return any(seed < seeds for seed in self.diverged) or all(seed in finished for seed in range(seeds))
+
+    def missing(self, seeds: int) -> tuple[int, ...]:
+        """Give the seeds, of the first ``seeds``, that neither run nor have ended on their own."""
+        return tuple(
+            seed
             for seed in range(seeds)
+            if seed not in self.replicas or isinstance(self.replicas[seed].outcome, Stopped)
         )
+
+    @property
+    def running(self) -> tuple[Trial, ...]:
+        """The replicas that have not ended, by seed."""
+        return tuple(trial for _, trial in sorted(self.replicas.items()) if not trial.ended)
 
     @property
     def values(self) -> dict[int, float]:
@@ -61,7 +76,7 @@ class Candidate:
 
     def learned(self, mode: Literal["min", "max"]) -> bool:
         """Whether the mean metric ended at least 1 % better than before the first iteration."""
-        mean = self.mean
+        mean = None if self.diverged else self.mean
         if mean is None:
             return False
         initial = fmean(trial.curve[0].value for trial in self.replicas.values())

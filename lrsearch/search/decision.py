@@ -38,6 +38,16 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """End these running replicas, each by its trial's id and with the reason; then decide again.
+
+    A reason names another candidate as ``{RUNG}``: whoever knows the ladder puts its value there.
+    """
+
+    replicas: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to launch until a running replica ends."""
 
@@ -49,7 +59,18 @@ class Done:
     ending: Ending
 
 
-Decision = Launch | Wait | Done
+Decision = Launch | Stop | Wait | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """What of a candidate need not be trained, and why."""
+
+    rung: int
+    seeds: tuple[int, ...]
+    """Seeds that were not begun, or were ended before their budget."""
+    reason: str
+    """As in ``Stop``."""
 
 
 class Strategy(Protocol):
@@ -57,4 +78,8 @@ class Strategy(Protocol):
 
     def decide(self, trials: Sequence[Trial]) -> Decision:
         """Decide from all trials of one search, running ones with their curves so far."""
+        ...
+
+    def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
+        """Say what was not trained of the candidates that the search has begun, lowest rung first."""
         ...

@@ -12,7 +12,7 @@ from lrsearch.errors import TaskError
 from lrsearch.task.document import Problem, read_document
 from lrsearch.task.entries import EntryReader
 from lrsearch.task.format import check_format
-from lrsearch.task.model import Budget, Metric, Recipe, Resources, Task
+from lrsearch.task.model import Budget, Metric, Recipe, Resources, SearchSettings, Task
 from lrsearch.task.schema import TaskBlock
 from lrsearch.task.shares import resolve_shares
 
@@ -43,7 +43,7 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
     block = check_format(document)
     reader = EntryReader(document, block)
     entries = reader.entries()
-    document.refuse([*reader.problems, *_budget_problems(block)])
+    document.refuse([*reader.problems, *_budget_problems(block), *_search_problems(block)])
     return Task(
         path=path.resolve(),
         text=text,
@@ -56,11 +56,12 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
             examples=_number_of(block.metric.examples),
             curve_examples=_number_of(block.metric.curve_examples),
             window=block.metric.window,
+            lower_bound=block.metric.lower_bound,
         ),
         entries=resolve_shares(document, entries),
         arguments=block.arguments,
-        seeds=block.seeds,
-        tolerance=block.search.tolerance,
+        seeds=block.seeds if isinstance(block.seeds, int) else block.seeds.confirm,
+        settings=_settings(block),
         recipe=Recipe(block.recipe.gradient_clip, block.recipe.precision),
         resources=Resources(block.resources.cpus, block.resources.gpus),
         positions=document.positions,
@@ -82,6 +83,38 @@ def _budget_problems(block: TaskBlock) -> Iterator[Problem]:
             f"metric.window is {window}, more than the {evaluations} evaluations after iteration 0; "
             f"give at most {evaluations}, or evaluate more often",
         )
+
+
+def _search_problems(block: TaskBlock) -> Iterator[Problem]:
+    metric, search = block.metric, block.search
+    if metric.mode == "max" and metric.lower_bound is not None:
+        yield Problem(
+            ("metric", "lower_bound"),
+            "metric.lower_bound bounds a metric that is to be low, and metric.mode is max; leave it out",
+        )
+    if metric.mode == "max" and search.race:
+        yield Problem(
+            ("search", "race"),
+            "search.race compares losses, which are to be low, and metric.mode is max; leave race out",
+        )
+    seeds = block.seeds
+    if not isinstance(seeds, int) and seeds.screen > seeds.confirm:
+        yield Problem(
+            ("seeds", "screen"),
+            f"seeds.screen is {seeds.screen}, more than seeds.confirm; give at most {seeds.confirm}",
+        )
+
+
+def _settings(block: TaskBlock) -> SearchSettings:
+    search = block.search
+    return SearchSettings(
+        tolerance=search.tolerance,
+        prefer=search.prefer,
+        resolve=search.resolve,
+        max_seeds=search.max_seeds,
+        race=search.race,
+        screen=None if isinstance(block.seeds, int) else block.seeds.screen,
+    )
 
 
 def _number_of(examples: int | Literal["all"]) -> int | None:

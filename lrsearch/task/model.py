@@ -14,6 +14,7 @@ from lrsearch.ladder import LADDERS, Ladder, LadderName
 from lrsearch.trial import SearchId
 
 Mode = Literal["min", "max"]
+Prefer = Literal["lowest", "largest", "smallest"]
 Precision = Literal["float32", "tf32", "bf16"]
 
 CPROP_PREFIX = "cprop."
@@ -87,7 +88,8 @@ class Budget:
 class Metric:
     """What decides: the mean of the last ``window`` evaluations of the metric called ``name``.
 
-    ``examples`` is how many the deciding evaluations use (None: all), ``curve_examples`` those in between.
+    ``examples`` is how many the deciding evaluations use (None: all), ``curve_examples`` those in between. No value
+    of the metric is below ``lower_bound``, where that is given.
     """
 
     name: str
@@ -95,6 +97,29 @@ class Metric:
     examples: int | None = None
     curve_examples: int | None = None
     window: int = 1
+    lower_bound: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """What holds for all searches of a task.
+
+    Attributes:
+        tolerance: a choice is resolved when it loses at most this fraction to the best candidate.
+        prefer: which of the candidates that may be the best is chosen: that with the best mean, the largest or the
+            smallest value.
+        resolve: whether seeds are added for contenders until the choice is resolved.
+        max_seeds: how many at most, then.
+        race: whether trainings that are far behind are ended early, a heuristic.
+        screen: seeds while the bracket walks; None for all of them.
+    """
+
+    tolerance: float = 0.05
+    prefer: Prefer = "lowest"
+    resolve: bool = False
+    max_seeds: int = 10
+    race: bool = False
+    screen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +167,7 @@ class Task:
     entries: Mapping[str, Entry]
     arguments: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 3
-    tolerance: float = 0.05
+    settings: SearchSettings = field(default_factory=SearchSettings)
     recipe: Recipe = field(default_factory=Recipe)
     resources: Resources = field(default_factory=Resources)
     positions: Mapping[tuple[str | int, ...], Position] = field(
@@ -154,6 +179,11 @@ class Task:
     def folder(self) -> Path:
         """The folder of the task file, where the Python that it names is looked for."""
         return self.path.parent
+
+    @property
+    def most_seeds(self) -> int:
+        """How many seeds a candidate has at most."""
+        return max(self.seeds, self.settings.max_seeds) if self.settings.resolve else self.seeds
 
     def searches(self) -> dict[SearchId, Searched]:
         """Give all searches of all entries, in the order written."""

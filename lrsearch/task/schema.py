@@ -37,6 +37,8 @@ EXAMPLES = {
     "limits": "limits: {lr: [1e-6, 10]}",
     "recipe": "recipe: {gradient_clip: 0.25}",
     "resources": "resources: {cpus: 1}",
+    "screen": "screen: 1",
+    "confirm": "confirm: 3",
     "cprop": "cprop: {c: 1}",
     "start": "start: 0.1",
     "of": "of: ENTRY",
@@ -116,6 +118,13 @@ class ShareBlock(_Block):
     times: Positive = Field(default=1.0, description="A factor on the shared value.")
 
 
+class SeedsBlock(_Block):
+    """Fewer seeds while the bracket walks."""
+
+    screen: Count = Field(description="Seeds of each candidate that the bracket comes to.")
+    confirm: Count = Field(description="Seeds of the best candidate and its neighbours in the end.")
+
+
 def _kind(value: Any) -> str | None:
     """Which form a hyperparameter's value has; None for a mapping that is like none of them."""
     match value:
@@ -140,6 +149,7 @@ TAGS: dict[str | int, type[_Block] | None] = {
     "<share>": ShareBlock,
     "<number>": None,
     "<option>": None,
+    "<seeds>": SeedsBlock,
 }
 """What ``_kind`` gives; pydantic puts it into the place of an error, where it is no key of the file."""
 
@@ -237,6 +247,11 @@ class MetricBlock(_Block):
     curve_examples: Examples = Field(
         default="all", description="Examples that the evaluations before those use: all, or how many."
     )
+    lower_bound: Annotated[float, Field(allow_inf_nan=False), _wanted("a number")] = Field(
+        default_factory=_absent,
+        description="A value that the metric is never below, 0 for most losses: seeds that can no longer make "
+        "a candidate the best are then not trained.",
+    )
     window: Count = Field(
         default=1, description="How many last evaluations are averaged to decide; 1 is the paper's rule."
     )
@@ -260,6 +275,23 @@ class SearchesBlock(_Block):
     tolerance: Annotated[float, Field(gt=0, le=1), _wanted("a fraction above 0 and at most 1")] = Field(
         default=0.05,
         description="A choice is resolved when it loses at most this fraction to the best candidate.",
+    )
+    prefer: Annotated[Literal["lowest", "largest", "smallest"], _wanted("lowest, largest or smallest")] = (
+        Field(
+            default="lowest",
+            description="Which of the candidates that may still be the best is chosen: the one with the best mean "
+            "(lowest), the one of the largest value, or that of the smallest.",
+        )
+    )
+    resolve: Annotated[bool, _wanted("true or false")] = Field(
+        default=False,
+        description="Whether seeds are added, for the best candidate and its ties, until the choice is resolved.",
+    )
+    max_seeds: Count = Field(default=10, description="How many seeds a candidate gets at most with resolve.")
+    race: Annotated[bool, _wanted("true or false")] = Field(
+        default=False,
+        description="Whether a training that is far behind another is ended early. A heuristic: margins are "
+        "those that recorded trainings never made up.",
     )
 
 
@@ -302,7 +334,10 @@ class TaskBlock(_Block):
     )
     arguments: Arguments = Field(default_factory=dict, description="What the callable is called with.")
     budget: BudgetBlock = Field(description="How long a training is and how often it is evaluated.")
-    seeds: Count = Field(default=3, description="Trainings of each candidate, each with a seed of its own.")
+    seeds: Annotated[
+        Annotated[Count, Tag("<number>")] | Annotated[SeedsBlock, Tag("<seeds>")],
+        Discriminator(lambda value: "<seeds>" if isinstance(value, dict) else "<number>"),
+    ] = Field(default=3, description="Trainings of each candidate, each with a seed of its own.")
     metric: MetricBlock = Field(
         default_factory=MetricBlock, description="What decides; train_loss unless given."
     )

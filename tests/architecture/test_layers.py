@@ -28,7 +28,7 @@ ONLY_IN = {
     "ray": {"lrsearch/engine/ray.py"},
     "optuna": {"lrsearch/store/optuna.py"},
     "sqlalchemy": {"lrsearch/store/optuna.py", "lrsearch/store/url.py"},
-    "scipy": {"lrsearch/verdict.py"},
+    "scipy": {"lrsearch/verdict/regret.py"},
     "typer": {
         "lrsearch/cli/entry.py",
         "lrsearch/cli/commands.py",

@@ -15,7 +15,7 @@ from lrsearch.ports import Dispatcher, Engine, Store
 from lrsearch.search import Bracketed
 from lrsearch.store.memory import MemoryStore
 from lrsearch.task import Task, parse_task
-from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Trial
+from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Stopped, Trial
 from lrsearch.verdict import Verdict
 
 WORKLOAD = '''
@@ -31,6 +31,7 @@ from lrsearch import Mean, Workload
 from lrsearch.training import replica
 
 replica.CHECKPOINT_SECONDS = 0  # one after each evaluation
+replica.CHECKPOINT_SHARE = 1e9
 
 
 class Batches:
@@ -112,8 +113,8 @@ class Record(Dispatcher):
     def done(self) -> bool:
         return self.coordinator.done()
 
-    def report(self, trial: str, evaluation: Evaluation) -> None:
-        self.coordinator.report(trial, evaluation)
+    def report(self, trial: str, evaluation: Evaluation, seconds: float = 0.0) -> bool:
+        return self.coordinator.report(trial, evaluation, seconds)
 
     def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
         self.told[trial] += 1
@@ -183,17 +184,27 @@ def test_the_reference_has_outcomes_of_both_kinds(reference: Record) -> None:
     assert kinds == {Finished, Diverged}
 
 
+def settled(record: Record) -> object:
+    """What does not depend on which seed of a rate that diverges is the first to: the others are then not needed."""
+    finished = {key: how for key, how in record.trials.items() if isinstance(how[0], Finished)}
+    chosen = {
+        search: verdict and (verdict.ending, verdict.chosen, verdict.regret_at_most, verdict.ties)
+        for search, verdict in record.verdicts.items()
+    }
+    return finished, chosen
+
+
 def test_every_replica_ends_as_it_does_elsewhere_to_the_bit(calm: Record, reference: Record) -> None:
-    assert calm.trials == reference.trials
+    assert settled(calm) == settled(reference)
 
 
-def test_the_verdicts_are_the_same(calm: Record, reference: Record) -> None:
-    assert calm.verdicts == reference.verdicts
+def test_every_search_ends(calm: Record) -> None:
     assert None not in calm.verdicts.values()
 
 
-def test_what_is_handed_out_is_told_once(calm: Record) -> None:
-    assert calm.told == calm.asked
+def test_what_is_handed_out_is_told_once_unless_it_was_stopped(calm: Record) -> None:
+    stopped = {trial.id for trial in calm.coordinator.trials if isinstance(trial.outcome, Stopped)}
+    assert {*calm.told} | stopped == {*calm.asked}
     assert set(calm.told.values()) == {1}
     assert calm.coordinator.done()
 
@@ -225,12 +236,12 @@ def test_an_interrupted_run_tells_nothing_half_trained_and_goes_on_to_the_same_e
     assert interrupted
     for trial in store.trials():
         key = (trial.spec.search.entry, trial.spec.rung, trial.spec.seed)
-        if trial.ended:
+        if isinstance(trial.outcome, Finished):
             assert (trial.outcome, trial.curve) == reference.trials[key]
 
     resumed = run(task, make_engine(tmp_path), store)
-    assert resumed.trials == reference.trials
-    assert resumed.verdicts == reference.verdicts
+    # Which seeds of a rate that diverges are trained at all depends on which of them is the first to.
+    assert settled(resumed) == settled(reference)
     assert {trial.id for trial in interrupted} <= set(resumed.told), "interrupted ones go on under their id"
 
 

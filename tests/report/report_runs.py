@@ -117,6 +117,9 @@ class Run:
         return survey(self.task, self.store.trials())
 
     def _evaluate(self, trial: Trial, left: list[int]) -> None:
+        if trial.id not in {running.id for running in self.coordinator.running}:
+            self._forget(trial)  # it was stopped for what another one reported
+            return
         iteration = left.pop(0)
         value = self.loss(trial.spec, iteration)
         seconds = 0.01 * iteration
@@ -126,14 +129,19 @@ class Run:
             error = 'Traceback (most recent call last):\n  File "x.py", line 1\nRuntimeError: out of memory'
             self._end(trial, Failed(error), seconds)
         else:
-            self.coordinator.report(trial.id, Evaluation(iteration, value))
-            if not left:
+            goes_on = self.coordinator.report(trial.id, Evaluation(iteration, value), seconds)
+            if goes_on and not left:
                 self._end(trial, Finished(value), seconds)
+            elif not goes_on:
+                self._forget(trial)
 
     def _end(self, trial: Trial, outcome: Finished | Diverged | Failed, seconds: float) -> None:
-        self._going = [going for going in self._going if going[0].id != trial.id]
+        self._forget(trial)
         curve = next(running.curve for running in self.coordinator.running if running.id == trial.id)
         self.coordinator.tell(trial.id, outcome, curve, seconds)
+
+    def _forget(self, trial: Trial) -> None:
+        self._going = [going for going in self._going if going[0].id != trial.id]
 
 
 def sgd(start: float, limits: tuple[float, float], **changes: object) -> Task:

@@ -48,7 +48,7 @@ def test_the_example_becomes_a_task(tmp_path: Path) -> None:
     assert (task.name, task.workload) == ("fashion_mnist_fc", "fashion_mnist.py:fully_connected")
     assert (task.arguments, task.budget, task.seeds) == ({"batch_size": 32}, Budget(5000, 250), 3)
     assert task.metric == Metric("train_loss", "min", examples=None, curve_examples=2000, window=1)
-    assert (task.tolerance, task.resources) == (0.05, Resources(1, 0.0))
+    assert (task.settings.tolerance, task.resources) == (0.05, Resources(1, 0.0))
     adam_lr, sgd_lr = Shared(SearchId("adam", "lr")), Shared(SearchId("sgd", "lr"))
     assert list(task.entries.values()) == [
         Entry("sgd", "sgd", {"lr": Searched(0.1, "lr", (1e-8, 1e3))}),
@@ -66,7 +66,7 @@ def test_the_example_becomes_a_task(tmp_path: Path) -> None:
 
 def test_what_is_left_out_has_the_documented_defaults() -> None:
     task = parse_task(SMALLEST, Path("small.yaml"))
-    assert (task.seeds, task.tolerance, task.arguments) == (3, 0.05, {})
+    assert (task.seeds, task.settings.tolerance, task.arguments) == (3, 0.05, {})
     assert (task.metric, task.resources) == (Metric("train_loss"), Resources(1, 0.0))
 
 

@@ -7,9 +7,10 @@ import pytest
 from scipy import stats
 
 from lrsearch.search import AtLimit, Bracketed, NoneLearned
-from lrsearch.task.model import Searched
+from lrsearch.task.model import Searched, SearchSettings
 from lrsearch.trial import Diverged, Evaluation, Finished, SearchId, Trial, TrialSpec
-from lrsearch.verdict import Verdict, dunnett_critical_value, judge
+from lrsearch.verdict import Verdict, judge
+from lrsearch.verdict.regret import dunnett_critical_value
 
 SEARCH = SearchId("sgd", "lr")
 SEARCHED = Searched(0.1, "lr", (1e-8, 1e3))
@@ -26,9 +27,11 @@ def trials_of(table: Mapping[int, list[float | None]], initial: float = 2.3) -> 
     return trials
 
 
-def verdict_of(table: Mapping[int, list[float | None]], rung: int, mode: str = "min", initial: float = 2.3) -> Verdict:
+def verdict_of(
+    table: Mapping[int, list[float | None]], rung: int, mode: str = "min", initial: float = 2.3
+) -> Verdict:
     trials = trials_of(table, initial)
-    return judge(SEARCH, SEARCHED, Bracketed(rung), trials, mode, tolerance=0.05)  # type: ignore[arg-type]
+    return judge(SEARCH, SEARCHED, Bracketed(rung), trials, mode, SearchSettings(), (3,))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("freedom", [4, 10, 40])
@@ -40,7 +43,9 @@ def test_one_comparison_is_students_t(freedom: int) -> None:
 def test_critical_values_agree_with_the_multivariate_t(comparisons: int, freedom: int) -> None:
     correlation = np.full((comparisons, comparisons), 0.5) + 0.5 * np.eye(comparisons)
     critical = dunnett_critical_value(comparisons, freedom)
-    inside = stats.multivariate_t.cdf(np.full(comparisons, critical), shape=correlation, df=freedom, random_state=0)
+    inside = stats.multivariate_t.cdf(
+        np.full(comparisons, critical), shape=correlation, df=freedom, random_state=0
+    )
     assert inside == pytest.approx(0.95, abs=2e-3)
 
 
@@ -116,19 +121,27 @@ def test_one_seed_bounds_nothing() -> None:
 
 def test_at_a_limit_nothing_is_resolved() -> None:
     trials = trials_of({-2: [0.3, 0.3, 0.31], -1: [0.5, 0.5, 0.51]})
-    verdict = judge(SEARCH, SEARCHED, AtLimit(-2, "lowest"), trials, "min", 0.05)
+    verdict = judge(SEARCH, SEARCHED, AtLimit(-2, "lowest"), trials, "min", SearchSettings(), (3,))
     assert (verdict.name, verdict.chosen, verdict.resolved) == ("at_limit", 0.1, False)
 
 
 def test_where_none_learned_nothing_is_chosen() -> None:
     trials = trials_of({-2: [None, None, None], -1: [2.3, 2.3, 2.3]})
-    verdict = judge(SEARCH, SEARCHED, NoneLearned(), trials, "min", 0.05)
-    assert (verdict.name, verdict.chosen, verdict.regret_at_most, verdict.ties) == ("none_learned", None, None, ())
+    verdict = judge(SEARCH, SEARCHED, NoneLearned(), trials, "min", SearchSettings(), (3,))
+    assert (verdict.name, verdict.chosen, verdict.regret_at_most, verdict.ties) == (
+        "none_learned",
+        None,
+        None,
+        (),
+    )
 
 
 def test_accuracy_regret_is_a_fraction_of_the_best_accuracy() -> None:
     verdict = verdict_of(
-        {-3: [0.80, 0.81, 0.80], -2: [0.88, 0.89, 0.87], -1: [0.88, 0.86, 0.89]}, rung=-2, mode="max", initial=0.1
+        {-3: [0.80, 0.81, 0.80], -2: [0.88, 0.89, 0.87], -1: [0.88, 0.86, 0.89]},
+        rung=-2,
+        mode="max",
+        initial=0.1,
     )
     assert verdict.ties == (0.3,)
     assert verdict.regret_at_most is not None
@@ -136,7 +149,9 @@ def test_accuracy_regret_is_a_fraction_of_the_best_accuracy() -> None:
 
 
 def test_metrics_that_may_be_negative_are_compared_as_they_are() -> None:
-    verdict = verdict_of({-3: [-1.0, -1.1, -1.0], -2: [-2.0, -2.1, -2.0], -1: [-1.2, -1.3, -1.2]}, rung=-2, initial=0.5)
+    verdict = verdict_of(
+        {-3: [-1.0, -1.1, -1.0], -2: [-2.0, -2.1, -2.0], -1: [-1.2, -1.3, -1.2]}, rung=-2, initial=0.5
+    )
     assert verdict.resolved
 
 

@@ -1,0 +1,191 @@
+"""A heuristic that ends trainings early: what is behind by more than was ever made up is out.
+
+All comparisons are of two candidates over paired seeds at common iterations, so that they compare like with like:
+the same initial weights, the same batches, the same sample in the evaluations.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from lrsearch.search.bracket import Bracket, missing_seeds
+from lrsearch.search.candidates import Candidate
+from lrsearch.search.decision import Decision, Done, Launch, NoneLearned, Skip, Stop, Wait
+from lrsearch.search.margins import MARGINS, Margins
+from lrsearch.trial import Curve, Trial
+
+
+@dataclass(frozen=True)
+class Race:
+    """The bracket, walked with one seed where that suffices; candidates that fall behind are ended.
+
+    A candidate is out when, at some common evaluation, the mean over paired seeds of the logarithm of its metric
+    over another's exceeds ``margins``. The bracket walks over what the first seeds say; then the best candidate
+    and those beside it that are not out are trained with all seeds. It ends as the bracket does, with candidates
+    that are out counted as worse.
+
+    Metrics that are not above 0 are not compared, so nothing is ended by them.
+
+    Args:
+        bracket: rungs, limits and seeds; its mode is ``min``.
+        iterations: of a whole training.
+        margins: how far behind is out.
+    """
+
+    bracket: Bracket
+    iterations: int
+    margins: Margins = MARGINS
+
+    def decide(self, trials: Sequence[Trial]) -> Decision:
+        """Decide from all trials of the search, running ones with their curves so far."""
+        return _Standing(self, self.bracket.within_limits(trials)).decision()
+
+    def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
+        """Say what was not trained of the candidates that the search has begun, lowest rung first."""
+        standing = _Standing(self, self.bracket.within_limits(trials))
+        reasons = standing.out
+        if isinstance(standing.decision(), Done):
+            idle = "the walk went on from another rung before they were needed"
+            reasons = {rung: reasons.get(rung, idle) for rung in standing.candidates}
+        skips = [
+            Skip(rung, missing, reason)
+            for rung, reason in sorted(reasons.items())
+            if (missing := standing.candidates[rung].missing(self.bracket.seeds))
+        ]
+        return tuple(skips)
+
+
+class _Standing:
+    """Where a race stands: worked out once for one history."""
+
+    def __init__(self, race: Race, candidates: Mapping[int, Candidate]) -> None:
+        self.race = race
+        self.bracket = race.bracket
+        self.seeds = race.bracket.seeds
+        self.candidates = candidates
+
+    @cached_property
+    def out(self) -> dict[int, str]:
+        """The candidates that can no longer be chosen, with the reason."""
+        reasons = self.bracket.settled(self.candidates)
+        for rung, candidate in self.candidates.items():
+            if rung not in reasons and candidate.complete(self.seeds) and not candidate.learned("min"):
+                reasons[rung] = "it did not learn"
+        # One that is out itself may show another to be: behind the second is behind the first. One that did not
+        # learn may not, however well it began.
+        dead = frozenset(reasons)
+        for rung, candidate in self.candidates.items():
+            if rung in dead:
+                continue
+            for rival in self.candidates.values():
+                if (
+                    rival.rung not in dead
+                    and rival.rung != rung
+                    and (reason := self._behind(candidate, rival))
+                ):
+                    reasons[rung] = reason
+                    break
+        return reasons
+
+    def decision(self) -> Decision:
+        stops = tuple(
+            (trial.id, reason) for rung, reason in self.out.items() for trial in self.candidates[rung].running
+        )
+        if stops:
+            return Stop(stops)
+        ending = self.bracket.next_step(self._decided())
+        if not isinstance(ending, tuple):
+            return Done(ending)
+        wanted = self._wanted()
+        return Launch(wanted) if wanted else Wait()
+
+    def _decided(self) -> dict[int, float | None]:
+        """What the bracket may end with: all seeds, or out."""
+        return {
+            rung: None if rung in self.out else candidate.mean
+            for rung, candidate in self.candidates.items()
+            if rung in self.out or candidate.complete(self.seeds)
+        }
+
+    def _wanted(self) -> tuple[tuple[int, int], ...]:
+        """First one seed of every rung that the walk comes to, then all seeds of the best and those beside it."""
+        bracket = self.bracket
+        begun = {rung for rung, c in self.candidates.items() if rung in self.out or c.values or c.running}
+        if guesses := [rung for rung in bracket.first_guesses() if rung not in begun]:
+            return tuple((rung, 0) for rung in guesses)
+        best = self._best_so_far()
+        if best is None:
+            if any(candidate.running for candidate in self.candidates.values()):
+                return ()  # the first seeds are on their way
+            step = bracket.next_step(dict.fromkeys(begun))
+            return () if isinstance(step, NoneLearned) or not isinstance(step, tuple) else ((step[0], 0),)
+        beside = bracket.beside(best)
+        first = [(rung, 0) for rung in beside if rung not in begun]
+        contenders = [best, *(rung for rung in beside if rung not in self.out)]
+        rest = [
+            (rung, seed)
+            for seed in range(self.seeds)
+            for rung in contenders
+            if (rung, seed) not in first and seed in missing_seeds(self.candidates, rung, self.seeds)
+        ]
+        return (*first, *rest)
+
+    def _best_so_far(self) -> int | None:
+        """The best rung by what has finished: of complete ones, or of one that beats them on the seeds it has."""
+        alive = {
+            rung: c
+            for rung, c in self.candidates.items()
+            if rung not in self.out and Candidate(rung, _finished(c)).learned("min")
+        }
+        complete = {rung: c.mean for rung, c in alive.items() if c.complete(self.seeds)}
+        leader = self.bracket.best_of(complete)
+        if leader is None:
+            shared = set.intersection(*(set(c.values) for c in alive.values())) if alive else set()
+            return self.bracket.best_of(
+                {rung: math.fsum(c.values[seed] for seed in shared) for rung, c in alive.items()}
+                if shared
+                else {}
+            )
+        ahead = {rung: _difference(c, alive[leader]) for rung, c in alive.items() if rung != leader}
+        ahead = {rung: by for rung, by in ahead.items() if by < 0}
+        return min(ahead, key=lambda rung: (ahead[rung], rung)) if ahead else leader
+
+    def _behind(self, candidate: Candidate, rival: Candidate) -> str | None:
+        """Why a candidate is out for a rival, if it is: at the first common evaluation that says so."""
+        paired = []
+        for seed in range(self.seeds):
+            if seed not in candidate.replicas or seed not in rival.replicas:
+                break
+            paired.append(
+                (_by_iteration(candidate.replicas[seed].curve), _by_iteration(rival.replicas[seed].curve))
+            )
+            common = sorted(set.intersection(*(set(own) & set(other) for own, other in paired)) - {0})
+            for iteration in common:
+                values = [(own[iteration], other[iteration]) for own, other in paired]
+                if any(own <= 0 or other <= 0 for own, other in values):
+                    return None
+                lag = math.fsum(math.log(own / other) for own, other in values) / len(values)
+                fraction = iteration / self.race.iterations
+                margin = self.race.margins.at(fraction, len(values), candidate.rung - rival.rung)
+                if lag > margin:
+                    return (
+                        f"{math.expm1(lag):.0%} behind rung {{{rival.rung}}} at iteration {iteration} over "
+                        f"{len(values)} paired seed{'s' * (len(values) > 1)}; {math.expm1(margin):.0%} is out"
+                    )
+        return None
+
+
+def _finished(candidate: Candidate) -> dict[int, Trial]:
+    return {seed: candidate.replicas[seed] for seed in candidate.values}
+
+
+def _by_iteration(curve: Curve) -> dict[int, float]:
+    return {evaluation.iteration: evaluation.value for evaluation in curve}
+
+
+def _difference(one: Candidate, other: Candidate) -> float:
+    """The mean difference of two candidates over the seeds that both have finished; 0 without any."""
+    own, others = one.values, other.values
+    shared = own.keys() & others.keys()
+    return math.fsum(own[seed] - others[seed] for seed in shared) / len(shared) if shared else 0.0

@@ -1,0 +1,125 @@
+"""More seeds where the choice is open: for the best candidate and those that may still be as good."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lrsearch.search.bracket import Bracket, missing_seeds
+from lrsearch.search.candidates import Candidate
+from lrsearch.search.decision import Decision, Done, Ending, Launch, NoneLearned, Skip, Stop, Strategy, Wait
+from lrsearch.trial import Trial
+
+GROWTH = (3, 5, 8, 10)
+"""How many seeds the looks have, after the first; beyond these, by half as many again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the evidence says of a search that might end.
+
+    ``contenders`` are the best candidate and those that may still be as good. ``hopeless`` says that even
+    ``max_seeds`` could not resolve the choice.
+    """
+
+    resolved: bool
+    hopeless: bool
+    contenders: frozenset[int]
+
+
+Assess = Callable[[Ending, Sequence[Trial]], Assessment]
+"""Weighs an ending by the trials that have been looked at."""
+
+
+def looks(seeds: int, max_seeds: int) -> tuple[int, ...]:
+    """Give the numbers of seeds at which a search is judged: ``seeds``, then upward to ``max_seeds``.
+
+    >>> looks(3, 10), looks(5, 20), looks(3, 3), looks(3, 4)
+    ((3, 5, 8, 10), (5, 8, 10, 15, 20), (3,), (3, 4))
+    """
+    found = [seeds]
+    while found[-1] < max_seeds:
+        after = next((n for n in GROWTH if n > found[-1]), found[-1] + (found[-1] + 1) // 2)
+        found.append(min(after, max_seeds))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """A search as ``first`` makes it; then, look by look, more seeds for the contenders until the choice is resolved.
+
+    At each look the bracket is walked again over the contenders alone, the others counting as worse: where the best
+    candidate has moved beside a rung that was never trained, that one is trained too. It ends when ``assess`` finds
+    the choice resolved or hopeless, or after the last look.
+
+    Args:
+        first: the search with the fewest seeds.
+        bracket: its rungs and limits.
+        looks: the numbers of seeds, rising, from that of ``first`` on.
+        assess: weighs the evidence.
+    """
+
+    first: Strategy
+    bracket: Bracket
+    looks: tuple[int, ...]
+    assess: Assess
+
+    def decide(self, trials: Sequence[Trial]) -> Decision:
+        """Decide from all trials of the search."""
+        return self.decide_with_look(trials)[0]
+
+    def decide_with_look(self, trials: Sequence[Trial]) -> tuple[Decision, int]:
+        """Decide, and give the number of the look that the decision belongs to, counted from 0."""
+        look, decision = 0, self.first.decide(_of_seeds(trials, self.looks[0]))
+        candidates = replace(self.bracket, seeds=self.looks[0]).within_limits(trials)
+        # What the first search left unfinished when it ended was worse, by its own rule.
+        known = dict.fromkeys(candidates) | replace(self.bracket, seeds=self.looks[0]).known(candidates)
+        while isinstance(decision, Done) and not isinstance(decision.ending, NoneLearned):
+            assessment = self.assess(decision.ending, _of_seeds(trials, self.looks[look]))
+            if assessment.resolved or assessment.hopeless or look == len(self.looks) - 1:
+                break
+            look += 1
+            bracket = replace(self.bracket, seeds=self.looks[look])
+            candidates = bracket.within_limits(trials)
+            known = _known_to(bracket, candidates, known, assessment.contenders)
+            decision = _decide(bracket, candidates, known)
+        return decision, look
+
+    def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
+        """Say what was not trained of the candidates that the search has begun, lowest rung first."""
+        return self.first.skips(_of_seeds(trials, self.looks[0]))
+
+
+def _known_to(
+    bracket: Bracket,
+    candidates: Mapping[int, Candidate],
+    before: Mapping[int, float | None],
+    contenders: frozenset[int],
+) -> dict[int, float | None]:
+    """What is known at a look: contenders by all its seeds, what was left behind as worse."""
+    decided = bracket.known(candidates)
+    # Should every contender lose a seed, the best of those left behind takes their place.
+    best_first = sorted(
+        (rung for rung, mean in before.items() if mean is not None and rung not in contenders),
+        key=lambda rung: (bracket.sign * (before[rung] or 0.0), rung),
+    )
+    admitted = set(contenders)
+    while all(rung in decided and decided[rung] is None for rung in admitted) and best_first:
+        admitted.add(best_first.pop(0))
+    left_behind = before.keys() - admitted
+    known: dict[int, float | None] = dict.fromkeys(left_behind)
+    return known | {rung: mean for rung, mean in decided.items() if rung not in left_behind}
+
+
+def _decide(
+    bracket: Bracket, candidates: Mapping[int, Candidate], known: Mapping[int, float | None]
+) -> Decision:
+    if stop := bracket.stop_of_settled(candidates):
+        return Stop(stop.replicas)
+    step = bracket.next_step(known)
+    if not isinstance(step, tuple):
+        return Done(step)
+    wanted = [(rung, seed) for rung in step for seed in missing_seeds(candidates, rung, bracket.seeds)]
+    return Launch(tuple(wanted)) if wanted else Wait()
+
+
+def _of_seeds(trials: Sequence[Trial], seeds: int) -> list[Trial]:
+    return [trial for trial in trials if trial.spec.seed < seeds]

@@ -1,0 +1,7 @@
+"""What a search concluded and how sure that is: statistics over paired seeds."""
+
+from lrsearch.verdict.judging import assess, judge, rows_of
+from lrsearch.verdict.regret import CONFIDENCE
+from lrsearch.verdict.verdict import Row, Verdict, verdict_name
+
+__all__ = ["CONFIDENCE", "Row", "Verdict", "assess", "judge", "rows_of", "verdict_name"]

@@ -1,0 +1,145 @@
+"""From the trials of a search to what they say."""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean, stdev
+
+from lrsearch.search import Assessment, Candidate, Ending, NoneLearned, candidates_of
+from lrsearch.task.model import Mode, Prefer, Searched, SearchSettings
+from lrsearch.trial import SearchId, Trial
+from lrsearch.verdict.regret import confidence_at, losses, may_be_resolved
+from lrsearch.verdict.verdict import Row, Verdict
+
+
+def judge(
+    search: SearchId,
+    searched: Searched,
+    ending: Ending,
+    trials: Sequence[Trial],
+    mode: Mode,
+    settings: SearchSettings,
+    looks: Sequence[int],
+) -> Verdict:
+    """Weigh the evidence of a search that has ended.
+
+    Args:
+        search: which search.
+        searched: its ladder.
+        ending: how the strategy ended it.
+        trials: all its trials.
+        mode: whether the metric is to be low or high.
+        settings: the tolerance, and which of several that may be the best is chosen.
+        looks: the numbers of seeds at which the search may be judged; there is one bound for all.
+    """
+    candidates = candidates_of(trials)
+    best = None if isinstance(ending, NoneLearned) else candidates[ending.rung]
+    chosen, bound, ties = best, None, []
+    if best is not None:
+        rivals = _rivals(searched, candidates, best, mode)
+        confidence = confidence_at(len(looks))
+        contenders = {best.rung, *_ties(losses(best, rivals, mode, confidence), rivals)}
+        chosen = candidates[_preferred(contenders, best.rung, settings.prefer)]
+        rivals = _rivals(searched, candidates, chosen, mode)
+        lost = losses(chosen, rivals, mode, confidence)
+        bound = _bound(chosen, rivals, lost)
+        ties = sorted(contenders - {chosen.rung})
+    return Verdict(
+        search=search,
+        ending=ending,
+        chosen=searched.ladder.value(chosen.rung) if chosen else None,
+        rows=tuple(rows_of(searched, candidates.values(), chosen, mode)),
+        regret_at_most=bound,
+        tolerance=settings.tolerance,
+        ties=tuple(searched.ladder.value(rung) for rung in ties),
+        iterations=sum(trial.iterations for trial in trials),
+    )
+
+
+def assess(
+    search: SearchId,
+    searched: Searched,
+    ending: Ending,
+    trials: Sequence[Trial],
+    mode: Mode,
+    settings: SearchSettings,
+    looks: Sequence[int],
+) -> Assessment:
+    """Say whether a search that may end here is resolved, and whether more seeds could resolve it.
+
+    Args as for ``judge``; ``trials`` are those of the seeds that have been looked at.
+    """
+    verdict = judge(search, searched, ending, trials, mode, settings, looks)
+    candidates = candidates_of(trials)
+    contenders = frozenset(
+        rung for rung in candidates if searched.ladder.value(rung) in (verdict.chosen, *verdict.ties)
+    )
+    assert not isinstance(ending, NoneLearned)
+    best = candidates[ending.rung]
+    rivals = {rung: candidates[rung] for rung in contenders if rung != best.rung}
+    hopeless = not may_be_resolved(best, rivals, mode, settings.tolerance, looks)
+    return Assessment(verdict.resolved, hopeless, contenders)
+
+
+def rows_of(
+    searched: Searched, candidates: Iterable[Candidate], chosen: Candidate | None, mode: Mode
+) -> list[Row]:
+    """Give a row a candidate, lowest rung first; differences are paired by seed with ``chosen``."""
+    rows = []
+    for candidate in candidates:
+        values = list(candidate.values.values())
+        differences = (
+            _paired_differences(candidate, chosen, mode) if chosen and candidate.mean is not None else []
+        )
+        rows.append(
+            Row(
+                rung=candidate.rung,
+                value=searched.ladder.value(candidate.rung),
+                seeds=sum(trial.ended for trial in candidate.replicas.values()),
+                learned=candidate.learned(mode),
+                mean=candidate.mean,
+                std=stdev(values) if candidate.mean is not None and len(values) > 1 else None,
+                difference=fmean(differences) if differences else None,
+                difference_error=stdev(differences) / len(differences) ** 0.5
+                if len(differences) > 1
+                else None,
+                diverged=candidate.diverged,
+            )
+        )
+    return rows
+
+
+def _rivals(
+    searched: Searched, candidates: dict[int, Candidate], chosen: Candidate, mode: Mode
+) -> dict[int, Candidate]:
+    lowest, highest = searched.ladder.rungs_within(*searched.limits)
+    return {
+        rung: candidate
+        for rung, candidate in candidates.items()
+        # One with fewer seeds than the chosen one was left behind by the bracket: it has no pairs to compare.
+        if candidate is not chosen
+        and lowest <= rung <= highest
+        and candidate.learned(mode)
+        and candidate.values.keys() >= chosen.values.keys()
+    }
+
+
+def _preferred(contenders: Iterable[int], best: int, prefer: Prefer) -> int:
+    """Give the rung to choose; on every ladder values rise with the rungs."""
+    return {"lowest": best, "largest": max(contenders), "smallest": min(contenders)}[prefer]
+
+
+def _bound(chosen: Candidate, rivals: dict[int, Candidate], lost: dict[int, float]) -> float | None:
+    if len(chosen.values) < 2:
+        return None
+    if not rivals:
+        return 0.0
+    return max(0.0, *lost.values()) if lost else None
+
+
+def _ties(lost: dict[int, float], rivals: dict[int, Candidate]) -> list[int]:
+    return [rung for rung in rivals if lost.get(rung, 1.0) > 0]
+
+
+def _paired_differences(candidate: Candidate, chosen: Candidate, mode: Mode) -> list[float]:
+    sign = 1 if mode == "min" else -1
+    own, other = candidate.values, chosen.values
+    return [sign * (own[seed] - other[seed]) for seed in own.keys() & other.keys()]
