@@ -19,6 +19,7 @@ from lrsearch.datasets.loaded import Loaded
 from lrsearch.datasets.penn_treebank import Text
 from lrsearch.datasets.penn_treebank import penn_treebank as penn_treebank
 from lrsearch.datasets.reading import loaded as loaded
+from lrsearch.datasets.reading import noting as noting
 from lrsearch.datasets.tiny_imagenet import tiny_imagenet as tiny_imagenet
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "fashion_mnist",
     "fetch",
     "loaded",
+    "noting",
     "penn_treebank",
     "status",
     "tiny_imagenet",

@@ -25,7 +25,7 @@ from torch import Tensor
 from lrsearch.datasets.files import Source
 from lrsearch.errors import DataError
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Part of the files' names: another way to lay the tensors out is another number."""
 
 
@@ -41,11 +41,13 @@ class Decoded:
         summary: what they are, in a phrase that begins with the set's name.
         kind: the published files; fewer examples than those hold; or as many from other files, of which
             nothing says that they are the same.
+        content: SHA-256 of the tensors, as ``content_of`` gives it; empty before they are cached.
     """
 
     tensors: dict[str, Tensor]
     summary: str
     kind: Kind
+    content: str = ""
 
 
 def folder() -> Path:
@@ -82,13 +84,14 @@ def _open(path: Path, digest: str) -> Decoded | None:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        whole = about.get("checksum") == _checksum(tensors, about) and about["digest"] == digest
+        content = content_of(tensors)
+        whole = about.get("checksum") == _checksum(content, about) and about["digest"] == digest
     # A damaged header may name any type and any shape, so no list of what then fails would be whole.
     except Exception:
         return None
     if not whole:
         return None
-    return Decoded(tensors, about["summary"], cast(Kind, about["kind"]))
+    return Decoded(tensors, about["summary"], cast(Kind, about["kind"]), content)
 
 
 def _save(path: Path, digest: str, decoded: Decoded) -> None:
@@ -97,7 +100,7 @@ def _save(path: Path, digest: str, decoded: Decoded) -> None:
     unfinished = path.with_suffix(".unfinished")
     with _writing(path.parent):
         try:
-            save_file(tensors, unfinished, about | {"checksum": _checksum(tensors, about)})
+            save_file(tensors, unfinished, about | {"checksum": _checksum(content_of(tensors), about)})
             with unfinished.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(unfinished, path)
@@ -105,14 +108,19 @@ def _save(path: Path, digest: str, decoded: Decoded) -> None:
             unfinished.unlink(missing_ok=True)
 
 
-def _checksum(tensors: dict[str, Tensor], about: dict[str, str]) -> str:
-    """Give the SHA-256 of the tensors, their names, types and shapes, and of what is said about them."""
-    said = sorted((key, value) for key, value in about.items() if key != "checksum")
+def content_of(tensors: dict[str, Tensor]) -> str:
+    """Give the SHA-256 of tensors with their names, types and shapes: the same wherever they were decoded from."""
     shapes = sorted((name, str(tensor.dtype), list(tensor.shape)) for name, tensor in tensors.items())
-    digest = hashlib.sha256(json.dumps([said, shapes]).encode())
+    digest = hashlib.sha256(json.dumps(shapes).encode())
     for name in sorted(tensors):
-        digest.update(tensors[name].numpy().data)
+        digest.update(memoryview(tensors[name].numpy()).cast("B"))
     return digest.hexdigest()
+
+
+def _checksum(content: str, about: dict[str, str]) -> str:
+    """Give the SHA-256 of the tensors' own, and of what is said about them."""
+    said = sorted((key, value) for key, value in about.items() if key != "checksum")
+    return hashlib.sha256(json.dumps([said, content]).encode()).hexdigest()
 
 
 @contextmanager

@@ -13,10 +13,12 @@ class Loaded:
             subset)``.
         digest: SHA-256 of what was read, in hexadecimal: of the one file, of sha256sum's list of several, or,
             for an unpacked folder of many files, of their names, sizes and times of change.
+        content: SHA-256 of the decoded tensors: the same from an archive and from the folder unpacked from it.
         complete: whether it is known to be byte for byte the published set.
     """
 
     name: str
     summary: str
     digest: str
+    content: str
     complete: bool

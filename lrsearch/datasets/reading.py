@@ -1,14 +1,15 @@
 """How every data set is read: once a machine from its files, once a process from the decoded cache."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import Tensor
 
-from lrsearch.datasets.cache import Decoded, Kind, cached
+from lrsearch.datasets.cache import Decoded, Kind, cached, content_of
 from lrsearch.datasets.files import Source, find, remedy, source_of
 from lrsearch.datasets.loaded import Loaded
 from lrsearch.errors import DataError
@@ -24,6 +25,7 @@ class _Read:
 
 
 _read: dict[tuple[str, tuple[Path, ...]], _Read] = {}
+_notes: list[list[Loaded]] = []
 _lock = threading.RLock()
 
 
@@ -45,10 +47,28 @@ def read(name: str, decode: Callable[[Source], Decoded], build: Callable[[dict[s
         if known is None:
             source = source_of(name, paths)
             decoded = cached(source, lambda: _decoded(source, decode))
-            about = Loaded(name, decoded.summary, source.digest, decoded.kind == "published")
+            complete = decoded.kind == "published"
+            content = decoded.content or content_of(decoded.tensors)
+            about = Loaded(name, decoded.summary, source.digest, content, complete)
             known = _read[name, paths] = _Read(build(decoded.tensors), about, decoded.kind)
+        for noted in _notes:
+            noted.append(known.loaded)
     value: T = known.value
     return value
+
+
+@contextmanager
+def noting() -> Iterator[list[Loaded]]:
+    """Note what is asked for meanwhile, read now or earlier; the list is complete when the context is left."""
+    noted: list[Loaded] = []
+    with _lock:
+        _notes.append(noted)
+    try:
+        yield noted
+    finally:
+        with _lock:
+            _notes.remove(noted)
+        noted[:] = dict.fromkeys(noted)
 
 
 def loaded() -> tuple[Loaded, ...]:
