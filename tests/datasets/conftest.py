@@ -27,9 +27,16 @@ def shared_data() -> Path:
     return Path(os.environ.get("LRSEARCH_DATA") or _BESIDE)
 
 
+@pytest.fixture(scope="session")
+def cache_of_real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all tests that read real data, which takes seconds to decode."""
+    return tmp_path_factory.mktemp("real")
+
+
 @pytest.fixture
-def real_data(monkeypatch: pytest.MonkeyPatch, shared_data: Path) -> Path:
+def real_data(monkeypatch: pytest.MonkeyPatch, shared_data: Path, cache_of_real_data: Path) -> Path:
     """The folder of the real Fashion-MNIST, set as ``$LRSEARCH_DATA``; skips where there is none."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_of_real_data))
     if not (shared_data / "train-images-idx3-ubyte.gz").is_file():
         pytest.skip(f"no Fashion-MNIST in {shared_data}: set LRSEARCH_DATA to its folder")
     monkeypatch.setenv("LRSEARCH_DATA", str(shared_data))
