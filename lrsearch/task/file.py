@@ -103,6 +103,13 @@ def _search_problems(block: TaskBlock) -> Iterator[Problem]:
             ("seeds", "screen"),
             f"seeds.screen is {seeds.screen}, more than seeds.confirm; give at most {seeds.confirm}",
         )
+    least, named = (seeds, "seeds") if isinstance(seeds, int) else (seeds.confirm, "seeds.confirm")
+    if search.resolve and search.max_seeds < least:
+        given = "" if "max_seeds" in search.model_fields_set else " unless given"
+        yield Problem(
+            ("search", "max_seeds"),
+            f"search.max_seeds is {search.max_seeds}{given}, less than {named}, {least}; give at least {least}",
+        )
 
 
 def _settings(block: TaskBlock) -> SearchSettings:

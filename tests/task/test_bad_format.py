@@ -29,7 +29,20 @@ BAD = [
         ":6:10 recipe.clip is not a key here; the keys are gradient_clip, precision",
     ),
     (TASK + "recipe: {precision: half}\n", ':6:10 recipe.precision is "half"; give float32, tf32 or bf16'),
-    (TASK + "seeds: {screen: 1}\n", ":6:1 seeds is a mapping; give a whole number of at least 1"),
+    (TASK + "seeds: {screen: 1}\n", ":6:1 seeds.confirm is missing; add confirm: 3"),
+    (TASK + "seeds: {confirm: 3}\n", ":6:1 seeds.screen is missing; add screen: 1"),
+    (
+        TASK + "seeds: {screen: 0, confirm: 3}\n",
+        ":6:9 seeds.screen is 0; give a whole number of at least 1",
+    ),
+    (
+        TASK + "seeds: {screen: 4, confirm: 3}\n",
+        ":6:9 seeds.screen is 4, more than seeds.confirm; give at most 3",
+    ),
+    (
+        TASK + "seeds: {scren: 1, confirm: 3}\n",
+        ":6:9 seeds.scren is not a key here; did you mean screen?",
+    ),
     (
         "workload: a.py:b\nbudget: {iterations: 1, evaluate_every: 1}\noptimizers: {sgd: {}}\n",
         ":1:1 name is missing; add name: my_task",
@@ -128,8 +141,21 @@ BAD = [
         ":6:10 metric.curve_example is not a key here; did you mean curve_examples?",
     ),
     (
-        TASK + "metric: {lower_bound: 0}\n",
-        ":6:10 metric.lower_bound is not a key here; the keys are name, mode, examples, curve_examples, window",
+        TASK + "metric: {lower: 0}\n",
+        ":6:10 metric.lower is not a key here; did you mean lower_bound?",
+    ),
+    (TASK + "metric: {lower_bound: zero}\n", ':6:10 metric.lower_bound is "zero"; give a number'),
+    (
+        TASK + "metric: {lower_bound: '0'}\n",
+        ':6:10 metric.lower_bound is "0"; give a number, without quotes',
+    ),
+    (
+        TASK + "metric: {lower_bound: .nan}\n",
+        ":6:10 metric.lower_bound is .nan; give a finite number",
+    ),
+    (
+        TASK + "metric: {mode: max, lower_bound: 0}\n",
+        ":6:21 metric.lower_bound bounds a metric that is to be low, and metric.mode is max; leave it out",
     ),
     (HEAD + "optimizers: {}\n", ":4:1 optimizers has no entries; add one, such as sgd: {lr: {start: 0.1}}"),
     (
@@ -179,6 +205,22 @@ BAD = [
     (TASK + "search: {limit: {}}\n", ":6:10 search.limit is not a key here; did you mean limits?"),
     (TASK + "search: {tolerance: 5}\n", ":6:10 search.tolerance is 5; give a fraction above 0 and at most 1"),
     (TASK + "search: {tolerance: 0}\n", ":6:10 search.tolerance is 0; give a fraction above 0 and at most 1"),
+    (TASK + "search: {prefer: best}\n", ':6:10 search.prefer is "best"; give lowest, largest or smallest'),
+    (TASK + "search: {race: 1}\n", ":6:10 search.race is 1; give true or false"),
+    (
+        TASK + "metric: {mode: max}\nsearch: {race: true}\n",
+        ":7:10 search.race compares losses, which are to be low, and metric.mode is max; leave race out",
+    ),
+    (TASK + "search: {resolve: yes}\n", ':6:10 search.resolve is "yes"; give true or false'),
+    (TASK + "search: {max_seeds: 0}\n", ":6:10 search.max_seeds is 0; give a whole number of at least 1"),
+    (
+        TASK + "search: {resolve: true, max_seeds: 2}\n",
+        ":6:25 search.max_seeds is 2, less than seeds, 3; give at least 3",
+    ),
+    (
+        TASK + "search: {resolve: true}\nseeds: {screen: 1, confirm: 12}\n",
+        ":6:1 search.max_seeds is 10 unless given, less than seeds.confirm, 12; give at least 12",
+    ),
     (
         TASK + "search: {limits: {3: [1,2]}}\n",
         ":6:19 a key in search.limits is 3, not text; put it in quotes if it is a name",
