@@ -27,7 +27,14 @@ from lrsearch.report.progress import Progress
 from lrsearch.searches import SearchState, survey
 from lrsearch.studies import Place, Study
 from lrsearch.task import Task
-from lrsearch.task.fingerprint import Identity, fingerprint, identity_of
+from lrsearch.task.fingerprint import (
+    Identity,
+    data_of,
+    data_summaries,
+    fingerprint,
+    identity_of,
+    with_data,
+)
 from lrsearch.trial import Failed, SearchId
 
 EngineName = Literal["ray", "inline"]
@@ -104,9 +111,7 @@ def run(
     tally = _Tally()
     with Termination() as termination:
         try:
-            identity = identity_of(task)
-            if not _finished(task, place, identity):
-                _check(task, engine, address)
+            identity = _finished(task, place) or with_data(identity_of(task), _check(task, engine, address))
             termination.check()
             with nothing_left_behind(place.folder, lambda: tally.begun):
                 coordinator, workers = _search(
@@ -117,7 +122,7 @@ def run(
             # With --only, what earlier runs found for other entries stays in the report and the chosen values.
             states = tuple(survey(task, coordinator.trials).values())
             of_interest = states if only is None else ended(states)
-            content = chosen(task, of_interest, made_with(task), fingerprint(identity))
+            content = chosen(task, of_interest, made_with(task, identity), fingerprint(identity))
             content, files = _results(task, place, states, content)
         except KeyboardInterrupt as interrupt:
             # Tune raises one of its own in place of ours.
@@ -183,15 +188,21 @@ def content_of(study: Study, partial: bool) -> dict[str, Any]:
         UnfinishedError: it has not ended and ``partial`` is False.
     """
     return chosen(
-        study.task, study.states.values(), made_with(study.task), study.fingerprint, partial=partial
+        study.task,
+        study.states.values(),
+        made_with(study.task, study.identity),
+        study.fingerprint,
+        partial=partial,
     )
 
 
-def made_with(task: Task) -> dict[str, str]:
-    """Give the versions that matter, the device and the time."""
+def made_with(task: Task, identity: Identity) -> dict[str, str]:
+    """Give the versions that matter, the device, the data where a set of ours was read, and the time."""
+    data = "; ".join(data_summaries(identity))
     return {
         **{package: version(package) for package in ("torch", "ray", "optuna")},
         "device": "gpu" if task.resources.gpus else "cpu",
+        **({"data": data} if data else {}),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
@@ -271,8 +282,9 @@ def _results(
     return content, write_results(task, place, states, content)
 
 
-def _check(task: Task, engine: EngineName, address: str | None) -> None:
-    """Try what a run needs before anything is written."""
+def _check(task: Task, engine: EngineName, address: str | None) -> list[tuple[str, str, str]]:
+    """Try what a run needs before anything is written; give the data sets that its workloads read."""
+    from lrsearch import datasets
     from lrsearch.training.preflight import check_trains
     from lrsearch.training.replica import training_device
 
@@ -280,13 +292,17 @@ def _check(task: Task, engine: EngineName, address: str | None) -> None:
         check_address(address)
     else:
         training_device(task)
-    check_trains(task)
+    with datasets.noting() as read:
+        check_trains(task)
+    return [(data.name, data.summary, data.content) for data in read]
 
 
-def _finished(task: Task, place: Place, identity: Identity) -> bool:
-    """Whether the study has nothing left to train for this task, so that the workload need not be tried."""
+def _finished(task: Task, place: Place) -> Identity | None:
+    """Give the identity of a study that has nothing left to train for this task: its workload need not be tried."""
     try:
         study = studies.read(place)
     except StudyNotFoundError:
-        return False
-    return study.finished and study.fingerprint == fingerprint(identity) and study.task.text == task.text
+        return None
+    # What the data holds is known only once it is read; the study says what it was trained on.
+    same = identity_of(task) | data_of(study.identity) == study.identity
+    return study.identity if study.finished and same and study.task.text == task.text else None

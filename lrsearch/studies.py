@@ -12,7 +12,7 @@ from lrsearch.errors import StudyNotFoundError
 from lrsearch.searches import SearchState, nothing_to_wait_for, survey
 from lrsearch.store.record import StudyRecord
 from lrsearch.task import Task, parse_task
-from lrsearch.task.fingerprint import fingerprint
+from lrsearch.task.fingerprint import Identity, fingerprint
 from lrsearch.trial import SearchId
 
 DATABASE = "study.db"
@@ -84,9 +84,14 @@ class Study:
 
     place: Place
     task: Task
-    fingerprint: str
+    identity: Identity
     states: dict[SearchId, SearchState]
     worked_at: float
+
+    @property
+    def fingerprint(self) -> str:
+        """The identity in 16 hexadecimal digits."""
+        return fingerprint(self.identity)
 
     @property
     def finished(self) -> bool:
@@ -125,7 +130,7 @@ def read(place: Place) -> Study:
 def study_of(place: Place, record: StudyRecord) -> Study:
     """Make sense of a record: the task as it was last run, and where its searches stand."""
     task = parse_task(record.task_text, record.task_path)
-    return Study(place, task, fingerprint(record.identity), survey(task, record.trials), record.worked_at)
+    return Study(place, task, record.identity, survey(task, record.trials), record.worked_at)
 
 
 def names(root: Path) -> list[str]:

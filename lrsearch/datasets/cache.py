@@ -113,7 +113,7 @@ def content_of(tensors: dict[str, Tensor]) -> str:
     shapes = sorted((name, str(tensor.dtype), list(tensor.shape)) for name, tensor in tensors.items())
     digest = hashlib.sha256(json.dumps(shapes).encode())
     for name in sorted(tensors):
-        digest.update(memoryview(tensors[name].numpy()).cast("B"))
+        digest.update(tensors[name].numpy().data)
     return digest.hexdigest()
 
 

@@ -4,7 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lrsearch.task.model import Searched, Shared, Task
 Identity = dict[str, Any]
 """Dotted field names to plain values that JSON keeps."""
 _ENTRY = "optimizers."
+_DATA = "data."
 
 
 def identity_of(task: Task) -> Identity:
@@ -54,6 +55,24 @@ def identity_of(task: Task) -> Identity:
         }
     plain: Identity = json.loads(json.dumps(identity, default=str))
     return plain
+
+
+def with_data(identity: Identity, read: Iterable[tuple[str, str, str]]) -> Identity:
+    """Add the data sets that the workload reads to an identity, each as its name, a summary and a checksum.
+
+    The summary begins with the name: ``cifar100: 15,000 of 50,000 ...``.
+    """
+    return identity | {f"{_DATA}{name}": f"{summary} [{checksum[:16]}]" for name, summary, checksum in read}
+
+
+def data_of(identity: Identity) -> dict[str, str]:
+    """Give the fields of an identity that say what data was read."""
+    return {field: value for field, value in identity.items() if field.startswith(_DATA)}
+
+
+def data_summaries(identity: Identity) -> list[str]:
+    """Give what an identity says of its data, in phrases."""
+    return [value.rpartition(" [")[0] for value in data_of(identity).values()]
 
 
 def fingerprint(identity: Identity) -> str:
