@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lrsearch.search import Launch, candidates_of
+from lrsearch.search import Assessment, Ending, Launch, Resolve, Strategy, candidates_of
 from lrsearch.searches import SearchState, strategy_for
 from lrsearch.task.model import Mode, Task
-from lrsearch.trial import Diverged, Evaluation, Finished, Outcome, Trial, TrialSpec
+from lrsearch.trial import Diverged, Evaluation, Finished, Trial, TrialSpec
+
+_MADE_UP = "made up "
+"""What the ids of trainings begin with that nobody made."""
 
 
 def trainings_ended(state: SearchState) -> int:
@@ -17,47 +20,83 @@ def trainings_ended(state: SearchState) -> int:
 def trainings_left(task: Task, state: SearchState) -> int:
     """Count the trainings that must yet end before the search can: running ones, and the fewest that follow.
 
-    It is a lower bound, reached if one of the candidates in hand, or the next, is the best and all beside it are
-    worse. A search that has ended has none left.
+    It is a lower bound, reached if one of the candidates in hand, or the next, is the best and of each other one
+    the first seed diverges. A search that has ended has none left.
     """
     if state.verdict is not None:
         return 0
-    hoped_for = {trial.spec.rung for trial in state.trials}
-    if isinstance(decision := strategy_for(task, state.search).decide(_without_failures(state)), Launch):
-        hoped_for |= {rung for rung, _ in decision.replicas}
-    return min(_left_if_best(task, state, rung) for rung in (*sorted(hoped_for), None))
-
-
-def _left_if_best(task: Task, state: SearchState, best: int | None) -> int:
-    """How many trainings are left if ``best`` turns out best and all else that is not known yet diverges.
-
-    With None, it is the first candidate that is launched once all of those in hand have diverged.
-    """
-    strategy = strategy_for(task, state.search)
+    strategy = _hopeful(strategy_for(task, state.search))
     known = _without_failures(state)
-    trials = [trial if trial.ended else _ended(trial, best, known, task.metric.mode) for trial in known]
-    made_up = sum(not trial.ended for trial in known)
-    in_hand = {trial.spec.rung for trial in known}
+    running = sum(not trial.ended for trial in known)
+    decision = strategy.decide(known)
+    if_none_learns = _launched_if_best(task, state, strategy, known, None)
+    in_hand = [trial.spec.rung for trial in known]
+    hoped_for = {*in_hand}
+    if isinstance(decision, Launch):
+        hoped_for |= {rung for rung, _ in decision.replicas}
+    # The first that is launched once all in hand have diverged.
+    hoped_for |= {*[rung for rung in if_none_learns if rung not in in_hand][:1]}
+    ways = [if_none_learns, *(_launched_if_best(task, state, strategy, known, rung) for rung in hoped_for)]
+    fewest = min(len(launched) for launched in ways)
+    return max(running + fewest, int(isinstance(decision, Launch)))
+
+
+def _launched_if_best(
+    task: Task, state: SearchState, strategy: Strategy, known: Sequence[Trial], best: int | None
+) -> list[int]:
+    """The rungs of the trainings that follow if ``best`` turns out best and all else not known yet diverges."""
+    trials = [trial if trial.ended else _ended(trial, best, task.metric.mode) for trial in known]
+    if task.settings.race:
+        trials += _raced_out(state, known, best, task.seeds)
+    launched: list[int] = []
     while isinstance(decision := strategy.decide(trials), Launch):
-        if best is None:
-            best = next((rung for rung, _ in decision.replicas if rung not in in_hand), None)
-        for rung, seed in decision.replicas:
-            trial = Trial(f"made up {made_up}", TrialSpec(state.search, rung, seed, {}))
-            trials.append(_ended(trial, best, known, task.metric.mode))
-            made_up += 1
-    return made_up
+        # One at a time: the first seed of a candidate that diverges saves the others.
+        rung, seed = decision.replicas[0]
+        trials.append(
+            _ended(_training(state, rung, seed, f"launched {len(launched)}"), best, task.metric.mode)
+        )
+        launched.append(rung)
+    return launched
 
 
-def _ended(trial: Trial, best: int | None, known: Sequence[Trial], mode: Mode) -> Trial:
-    outcome = _good_outcome(known, trial.spec.rung, mode) if trial.spec.rung == best else Diverged(0)
-    return replace(trial, curve=trial.curve or (Evaluation(0, 0.0),), outcome=outcome)
+def _raced_out(state: SearchState, known: Sequence[Trial], best: int | None, seeds: int) -> list[Trial]:
+    """A divergence for every other candidate that is half trained: any that runs may show it to be behind."""
+    return [
+        replace(_training(state, rung, missing[0], "out"), curve=(Evaluation(0, 0.0),), outcome=Diverged(0))
+        for rung, candidate in candidates_of(known).items()
+        if rung != best and (missing := [seed for seed in range(seeds) if seed not in candidate.replicas])
+    ]
 
 
-def _good_outcome(known: Sequence[Trial], rung: int, mode: Mode) -> Outcome:
-    """How the other seeds of a candidate ended, or, if none has, what surely counts as learned and best."""
-    candidate = candidates_of(known).get(rung)
-    values = list(candidate.values.values()) if candidate else []
-    return Finished(values[0] if values else -1e300 if mode == "min" else 1e300)
+def _training(state: SearchState, rung: int, seed: int, name: str) -> Trial:
+    return Trial(f"{_MADE_UP}{name}", TrialSpec(state.search, rung, seed, {}))
+
+
+def _ended(trial: Trial, best: int | None, mode: Mode) -> Trial:
+    good = Finished(-1e300 if mode == "min" else 1e300)
+    return replace(
+        trial,
+        id=trial.id if trial.id.startswith(_MADE_UP) else f"{_MADE_UP}{trial.id}",
+        curve=trial.curve or (Evaluation(0, 0.0),),
+        outcome=good if trial.spec.rung == best else Diverged(0),
+    )
+
+
+def _hopeful(strategy: Strategy) -> Strategy:
+    """The strategy, content with whatever evidence has something made up in it; the real one is weighed once."""
+    if not isinstance(strategy, Resolve):
+        return strategy
+    weighed: dict[tuple[Ending, frozenset[str]], Assessment] = {}
+
+    def assess(ending: Ending, trials: Sequence[Trial]) -> Assessment:
+        if any(trial.id.startswith(_MADE_UP) for trial in trials):
+            return Assessment(resolved=True, hopeless=False, contenders=frozenset())
+        evidence = ending, frozenset(trial.id for trial in trials if trial.ended)
+        if evidence not in weighed:
+            weighed[evidence] = strategy.assess(ending, trials)
+        return weighed[evidence]
+
+    return replace(strategy, assess=assess)
 
 
 def _without_failures(state: SearchState) -> list[Trial]:
