@@ -42,6 +42,11 @@ class Mean:
             raise ValueError("there are no examples to take a mean over")
         self._samples: dict[int, Sequence[Tensor]] = {}
 
+    @property
+    def examples(self) -> int:
+        """How many there are."""
+        return self._examples
+
     def __call__(self, model: nn.Module, examples: int | None) -> Tensor | dict[str, Tensor]:
         """Give the mean over ``examples`` examples (None: all)."""
         tensors = self._sample(examples)

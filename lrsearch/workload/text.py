@@ -96,6 +96,11 @@ class MeanOverText:
         self._columns = _columns(tokens, batch_size, length)
         self._length = length
 
+    @property
+    def examples(self) -> int:
+        """How many tokens are predicted."""
+        return (len(self._columns) - 1) * self._columns.shape[1]
+
     def __call__(self, model: nn.Module, examples: int | None) -> dict[str, Tensor]:
         """Give ``loss`` and ``perplexity`` over the first ``examples`` tokens (None: all)."""
         last = len(self._columns) - 1
