@@ -123,7 +123,8 @@ class Coordinator:
         self._store.report(trial, evaluation)
         self._running[trial] = replace(before, curve=curve, seconds=seconds)
         self._observer(Evaluated(self._running[trial], evaluation))
-        if evaluation.iteration < self._task.budget.iterations:  # at the end its outcome follows
+        # Only a race looks at trainings that go on; after the last evaluation the outcome follows.
+        if self._task.settings.race and evaluation.iteration < self._task.budget.iterations:
             self._refresh(of=before.spec.search)
         return trial in self._running
 

@@ -7,6 +7,7 @@ the same decimal: ``0.01 / 3 / 3 * 3 * 3 != 0.01``, but ``LR.value(LR.rung(0.01)
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Literal
 
 LadderName = Literal["lr", "c", "beta"]
@@ -99,6 +100,7 @@ class Ladder:
             raise ValueError(f"{value:g} is outside the {self.name} ladder; give a value {words}")
 
 
+@cache  # each decision asks for the same few
 def _one_three_ten(rung: int) -> Decimal:
     exponent, third = divmod(rung, 2)
     return Decimal(3 if third else 1).scaleb(exponent)

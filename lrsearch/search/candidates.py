@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
@@ -12,7 +13,7 @@ LEARNED_BY = 0.01
 """How much better than before the first iteration a mean metric must end, to count as learned."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     """One rung and its replicas, by seed."""
 
@@ -36,12 +37,12 @@ class Candidate:
             if seed not in self.replicas or isinstance(self.replicas[seed].outcome, Stopped)
         )
 
-    @property
+    @cached_property
     def running(self) -> tuple[Trial, ...]:
         """The replicas that have not ended, by seed."""
         return tuple(trial for _, trial in sorted(self.replicas.items()) if not trial.ended)
 
-    @property
+    @cached_property
     def values(self) -> dict[int, float]:
         """The end metric of each seed that ran its whole budget."""
         return {
@@ -50,7 +51,7 @@ class Candidate:
             if isinstance(trial.outcome, Finished)
         }
 
-    @property
+    @cached_property
     def diverged(self) -> dict[int, int]:
         """The iteration at which each diverged seed was noticed."""
         return {
@@ -59,7 +60,7 @@ class Candidate:
             if isinstance(trial.outcome, Diverged)
         }
 
-    @property
+    @cached_property
     def failed(self) -> dict[int, str]:
         """The error of each failed seed."""
         return {
@@ -68,7 +69,7 @@ class Candidate:
             if isinstance(trial.outcome, Failed)
         }
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         """The mean end metric over seeds; None where a seed did not finish: it is never averaged away."""
         values = self.values

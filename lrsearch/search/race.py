@@ -13,17 +13,17 @@ from lrsearch.search.bracket import Bracket, missing_seeds
 from lrsearch.search.candidates import Candidate
 from lrsearch.search.decision import Decision, Done, Launch, NoneLearned, Skip, Stop, Wait
 from lrsearch.search.margins import MARGINS, Margins
-from lrsearch.trial import Curve, Trial
+from lrsearch.trial import Trial
 
 
 @dataclass(frozen=True)
 class Race:
     """The bracket, walked with one seed where that suffices; candidates that fall behind are ended.
 
-    A candidate is out when, at some common evaluation, the mean over paired seeds of the logarithm of its metric
-    over another's exceeds ``margins``. The bracket walks over what the first seeds say; then the best candidate
-    and those beside it that are not out are trained with all seeds. It ends as the bracket does, with candidates
-    that are out counted as worse.
+    A candidate is out when the mean over paired seeds of the logarithm of its metric over another's exceeds
+    ``margins`` at the newest evaluation that both have. The bracket walks over what the first seeds say; then the
+    best candidate and those beside it that are not out are trained with all seeds. It ends as the bracket does,
+    with candidates that are out counted as worse.
 
     Metrics that are not above 0 are not compared, so nothing is ended by them.
 
@@ -64,6 +64,7 @@ class _Standing:
         self.bracket = race.bracket
         self.seeds = race.bracket.seeds
         self.candidates = candidates
+        self._known_logarithms: dict[tuple[int, int], dict[int, float] | None] = {}
 
     @cached_property
     def out(self) -> dict[int, str]:
@@ -152,36 +153,44 @@ class _Standing:
         return min(ahead, key=lambda rung: (ahead[rung], rung)) if ahead else leader
 
     def _behind(self, candidate: Candidate, rival: Candidate) -> str | None:
-        """Why a candidate is out for a rival, if it is: at the first common evaluation that says so."""
-        paired = []
+        """Why a candidate is out for a rival, if it is: over one seed or more, at their newest common evaluation."""
+        margins = self.race.margins
+        sums: dict[int, float] = {}
         for seed in range(self.seeds):
             if seed not in candidate.replicas or seed not in rival.replicas:
                 break
-            paired.append(
-                (_by_iteration(candidate.replicas[seed].curve), _by_iteration(rival.replicas[seed].curve))
-            )
-            common = sorted(set.intersection(*(set(own) & set(other) for own, other in paired)) - {0})
-            for iteration in common:
-                values = [(own[iteration], other[iteration]) for own, other in paired]
-                if any(own <= 0 or other <= 0 for own, other in values):
-                    return None
-                lag = math.fsum(math.log(own / other) for own, other in values) / len(values)
-                fraction = iteration / self.race.iterations
-                margin = self.race.margins.at(fraction, len(values), candidate.rung - rival.rung)
-                if lag > margin:
-                    return (
-                        f"{math.expm1(lag):.0%} behind rung {{{rival.rung}}} at iteration {iteration} over "
-                        f"{len(values)} paired seed{'s' * (len(values) > 1)}; {math.expm1(margin):.0%} is out"
-                    )
+            own, other = self._logarithms(candidate, seed), self._logarithms(rival, seed)
+            if own is None or other is None:
+                break
+            common = sums.keys() & own.keys() & other.keys() if seed else own.keys() & other.keys()
+            sums = {at: sums.get(at, 0.0) + own[at] - other[at] for at in sorted(common)}
+            lags = [total / (seed + 1) for total in sums.values()]
+            if not lags or (lag := margins.lasting(lags)) <= margins.smallest:
+                continue
+            iteration = next(reversed(sums))
+            margin = margins.margin(lags, iteration / self.race.iterations)
+            if lag > margin:
+                return (
+                    f"{math.expm1(lag):.0%} behind rung {{{rival.rung}}} at iteration {iteration} over "
+                    f"{seed + 1} paired seed{'s' * (seed > 0)}; {math.expm1(margin):.0%} is out"
+                )
         return None
+
+    def _logarithms(self, candidate: Candidate, seed: int) -> dict[int, float] | None:
+        """The logarithm of a replica's metric by iteration, after iteration 0; None where it has none."""
+        key = candidate.rung, seed
+        if key not in self._known_logarithms:
+            curve = candidate.replicas[seed].curve[1:]
+            self._known_logarithms[key] = (
+                {evaluation.iteration: math.log(evaluation.value) for evaluation in curve}
+                if all(evaluation.value > 0 for evaluation in curve)
+                else None
+            )
+        return self._known_logarithms[key]
 
 
 def _finished(candidate: Candidate) -> dict[int, Trial]:
     return {seed: candidate.replicas[seed] for seed in candidate.values}
-
-
-def _by_iteration(curve: Curve) -> dict[int, float]:
-    return {evaluation.iteration: evaluation.value for evaluation in curve}
 
 
 def _difference(one: Candidate, other: Candidate) -> float:
