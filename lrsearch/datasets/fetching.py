@@ -37,7 +37,9 @@ def _check_own(data_set: DataSet, file: File, path: Path) -> None:
     """Hold a file that is not fetched's against what is published; the unpacked folder will do."""
     if not data_set.subsets:
         check(path, file, data_set)
-    elif os.path.isfile(path) and not source_of(data_set.name, (path,)).published:
+        return
+    published = source_of(data_set.name, (path,)).published
+    if os.path.isfile(path) and not published:
         raise DataError(
             f"{path} is not the published archive, and is what would be read; "
             f"move it away and run `lrsearch data {data_set.name}` again to have the whole set"

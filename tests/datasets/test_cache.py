@@ -207,11 +207,11 @@ def test_who_waits_for_another_process_says_for_what_on_a_terminal(folder: Path)
     ours, theirs = pty.openpty()
     with filelock.FileLock(path.with_suffix(".lock")):
         process = subprocess.Popen([sys.executable, "-c", SHOW], stdout=-1, stderr=theirs, text=True)
-        line = os.read(ours, 1000).decode()
+        with open(ours, encoding="utf-8") as terminal:
+            line = terminal.readline()
     out, _ = process.communicate()
     os.close(theirs)
-    os.close(ours)
-    assert line == "waiting for another process, which is decoding cifar100\r\n"
+    assert line == "waiting for another process, which is decoding cifar100\n"
     assert out.split()[1:] == ["200", "3", "32", "32"]
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -86,6 +87,20 @@ def test_the_users_own_files_are_used_and_never_replaced(
     (own / "numbers.bin").write_bytes(CONTENT[::-1])
     with pytest.raises(DataError, match=rf"{own}/numbers.bin was changed.*delete it"):
         datasets.fetch("numbers")
+
+
+def test_a_subset_in_the_cache_makes_room_for_the_published_archive(
+    cache: Path, numbers: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = replace(numbers, subsets="numbers*.bin")
+    monkeypatch.setattr("lrsearch.datasets.files.CATALOGUE", {"numbers": archive})
+    few = cache / "numbers" / "numbers-few.bin"
+    few.parent.mkdir(parents=True)
+    few.write_bytes(CONTENT[:10])
+    assert datasets.files.find("numbers") == (few,)
+    datasets.fetch("numbers")
+    assert datasets.files.find("numbers") == (few.with_name("numbers.bin"),)
+    assert few.read_bytes() == CONTENT[:10]
 
 
 def test_what_is_not_the_published_file_never_gets_its_name(cache: Path, mirror: tuple[str, Path]) -> None:
