@@ -8,6 +8,10 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+# With fewer, the gradient of a strided 1 x 1 convolution writes past its memory where a CPU trains in channels_last:
+# https://github.com/uxlfoundation/oneDNN/issues/6035
+FEWEST_CHANNELS = 16
+
 
 def resnet18(classes: int, width: float = 1.0) -> nn.Sequential:
     """Appendix A.4, two blocks a stage: 11,220,132 parameters for 100 classes."""
@@ -64,9 +68,9 @@ def _resnet(
 ) -> nn.Sequential:
     """Images [B, 3, H, W] to logits [B, classes], by four stages of ``blocks`` blocks of 64 to 512 channels.
 
-    ``width`` is a factor on all channels but those of the image.
+    ``width`` is a factor on all channels but those of the image; at least 16 are left.
     """
-    widths = [max(1, round(width * channels)) for channels in (64, 128, 256, 512)]
+    widths = [max(FEWEST_CHANNELS, round(width * channels)) for channels in (64, 128, 256, 512)]
     layers: list[nn.Module] = [_convolution(3, widths[0], 3), nn.ReLU(inplace=True)]
     channels_in = widths[0]
     for stage, channels in enumerate(widths):

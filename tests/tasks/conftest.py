@@ -1,7 +1,8 @@
 """The tasks as a user's: the YAML read by path, the Python beside it loaded by it."""
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from lrsearch import Workload
+from lrsearch.datasets.files import find
+from lrsearch.errors import DataError
 from lrsearch.workload import indexed
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -47,14 +50,34 @@ def load(tasks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Module
     return load
 
 
+@pytest.fixture(scope="session")
+def decoded() -> Iterator[Path]:
+    """A cache for what is decoded of the data sets, removed after the last test."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.fixture
-def real_data(monkeypatch: pytest.MonkeyPatch) -> Path:
+def need(monkeypatch: pytest.MonkeyPatch, decoded: Path) -> Callable[[str], Path]:
+    """Set ``$LRSEARCH_DATA`` to the folder of the real data; skips where it lacks a data set."""
+
+    def need(name: str) -> Path:
+        folder = Path(os.environ.get("LRSEARCH_DATA") or _BESIDE)
+        monkeypatch.setenv("LRSEARCH_DATA", str(folder))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(decoded))
+        try:
+            find(name)
+        except DataError as error:
+            pytest.skip(f"{error}")
+        return folder
+
+    return need
+
+
+@pytest.fixture
+def real_data(need: Callable[[str], Path]) -> Path:
     """The folder of the real Fashion-MNIST, set as ``$LRSEARCH_DATA``; skips where there is none."""
-    folder = Path(os.environ.get("LRSEARCH_DATA") or _BESIDE)
-    if not (folder / "train-images-idx3-ubyte.gz").is_file():
-        pytest.skip(f"no Fashion-MNIST in {folder}: set LRSEARCH_DATA to its folder")
-    monkeypatch.setenv("LRSEARCH_DATA", str(folder))
-    return folder
+    return need("fashion_mnist")
 
 
 @pytest.fixture
@@ -74,7 +97,12 @@ def train() -> Train:
         batches = indexed(workload.batches)
         for iteration in range(iterations):
             optimizer.zero_grad()
-            workload.loss(workload.model, batches.batch(seed, iteration)).backward()
+            batch = batches.batch(seed, iteration)
+            if workload.carried is None:
+                loss = workload.loss(workload.model, batch)
+            else:
+                loss, workload.carried = workload.loss(workload.model, batch, workload.carried)
+            loss.backward()
             optimizer.step()
         return workload
 
