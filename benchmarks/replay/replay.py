@@ -21,7 +21,7 @@ from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, Trial
 TABLES = Path(__file__).parent / "tables"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recording:
     """One optimizer of a table: every rung of its ladder, trained with every recorded seed.
 
@@ -206,30 +206,26 @@ class Replayed:
     resolved: bool
 
 
-def task_for(recording: Recording, start: int, search: str = "{}", metric: str = "") -> Task:
+def task_for(recording: Recording, start: int, search: str = "", metric: str = "", seeds: str = "3") -> Task:
     """Make the task of a search that begins at a rung and may look at all that is recorded.
 
     Args:
         recording: what is searched.
         start: the rung to begin at.
-        search: the task file's ``search``, a YAML mapping in one line without ``limits``.
-        metric: more of the task file's ``metric``, such as ``lower_bound: 0``.
+        search, metric, seeds: more of what the task file has under these keys, in one line of YAML.
     """
     lowest, highest = (LR.value(int(recording.rungs[i])) for i in (0, -1))
-    settings = f"limits: {{lr: [{lowest!r}, {highest!r}]}}, {search.strip('{}')}".rstrip(", ")
-    every = int(recording.iterations[1])
-    text = "\n".join(
-        (
-            f"name: {recording.table}",
-            "workload: recorded.py:recorded",
-            f"budget: {{iterations: {recording.budget}, evaluate_every: {every}}}",
-            "seeds: 3",
-            f"metric: {{name: train_loss, {metric}}}".replace(", }", "}"),
-            f"search: {{{settings}}}",
-            "optimizers:",
-            f"  {recording.optimizer}: {{lr: {{start: {LR.value(start)!r}}}}}",
-        )
-    )
+    more_search, more_metric = (f", {more}" if more else "" for more in (search, metric))
+    text = f"""
+name: {recording.table}
+workload: recorded.py:recorded
+budget: {{iterations: {recording.budget}, evaluate_every: {int(recording.iterations[1])}}}
+seeds: {seeds}
+metric: {{name: train_loss{more_metric}}}
+search: {{limits: {{lr: [{lowest!r}, {highest!r}]}}{more_search}}}
+optimizers:
+  {recording.optimizer}: {{lr: {{start: {LR.value(start)!r}}}}}
+"""
     return parse_task(text, Path("/recorded/task.yaml"))
 
 
