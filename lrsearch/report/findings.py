@@ -1,15 +1,16 @@
 """One candidate as people see it: its numbers, how it stands and why; tables and pictures start here."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import fmean
 
 from lrsearch.report.numbers import metric_text
-from lrsearch.search import Candidate, Launch, candidates_of
-from lrsearch.searches import SearchState
+from lrsearch.search import Candidate, Launch, Skip, candidates_of
+from lrsearch.searches import SearchState, skips_of
 from lrsearch.task.model import Task
-from lrsearch.trial import Diverged, Failed, Stopped, Trial
+from lrsearch.trial import Diverged, Failed, Finished, Stopped, Trial
 from lrsearch.verdict import Row, rows_of
 
 
@@ -23,8 +24,10 @@ class Mark(StrEnum):
     DID_NOT_LEARN = "did not learn"
     DIVERGED = "diverged"
     STOPPED = "stopped"
+    LEFT = "left behind"
     FAILED = "failed"
     RUNNING = "running"
+    BEGUN = "begun"
     PENDING = "to be trained"
 
     @property
@@ -46,8 +49,10 @@ _GLYPHS = {
     Mark.DID_NOT_LEARN: "✗",
     Mark.DIVERGED: "✗",
     Mark.STOPPED: "■",
+    Mark.LEFT: "□",
     Mark.FAILED: "!",
     Mark.RUNNING: "▶",
+    Mark.BEGUN: "·",
     Mark.PENDING: "·",
 }
 
@@ -64,6 +69,7 @@ class Finding:
         row: its numbers; None before a seed of it began.
         replicas: its trainings by seed.
         planned: how many seeds it is to have.
+        skipped: its seeds that need not be trained to the end, and why; None if there are none.
         relative: mean paired difference to the chosen candidate as a fraction of that one's mean.
         relative_error: standard error of ``relative``.
     """
@@ -75,6 +81,7 @@ class Finding:
     row: Row | None
     replicas: tuple[Trial, ...]
     planned: int
+    skipped: Skip | None
     relative: float | None
     relative_error: float | None
 
@@ -89,9 +96,21 @@ class Finding:
         return self.row.std if self.row else None
 
     @property
+    def last(self) -> float | None:
+        """The mean of its last evaluations; None where ``mean`` is."""
+        if self.mean is None:
+            return None
+        return fmean(t.curve[-1].value for t in self.replicas if isinstance(t.outcome, Finished))
+
+    @property
     def ended(self) -> int:
         """How many of its trainings have ended."""
         return sum(trial.ended for trial in self.replicas)
+
+    @property
+    def whole(self) -> int:
+        """How many of its trainings say how it does: those that ran their whole budget, or diverged."""
+        return sum(isinstance(trial.outcome, Finished | Diverged) for trial in self.replicas)
 
     @property
     def running(self) -> tuple[Trial, ...]:
@@ -101,7 +120,7 @@ class Finding:
     @property
     def words(self) -> str:
         """The mark and the remark."""
-        if self.mark is Mark.DIVERGED:
+        if self.mark in (Mark.DIVERGED, Mark.STOPPED):
             return f"{self.mark} {self.remark}"
         return f"{self.mark}: {self.remark}" if self.remark else str(self.mark)
 
@@ -110,20 +129,21 @@ def findings(task: Task, state: SearchState) -> tuple[Finding, ...]:
     """Give a finding a candidate, lowest rung first, those that are to be trained next included."""
     candidates = candidates_of(state.trials)
     best = best_candidate(task, state)
+    skips = {skip.rung: skip for skip in skips_of(task, state)}
     rows = (
         state.verdict.rows
         if state.verdict
-        else rows_of(state.searched, candidates.values(), best, task.metric.mode)
+        else rows_of(
+            state.searched, (_so_far(c, task.seeds) for c in candidates.values()), best, task.metric.mode
+        )
     )
     by_rung = {row.rung: row for row in rows}
-    next_rungs = (
-        {rung for rung, _ in state.decision.replicas} if isinstance(state.decision, Launch) else set()
-    )
+    wanted = state.decision.replicas if isinstance(state.decision, Launch) else ()
     found = []
-    for rung in sorted(candidates.keys() | next_rungs):
+    for rung in sorted(candidates.keys() | {rung for rung, _ in wanted}):
         candidate = candidates.get(rung, Candidate(rung, {}))
         row = by_rung.get(rung)
-        mark = _mark(task, state, candidate, best)
+        mark = _mark(task, state, candidate, best, skips)
         scale = abs(best.mean) if best and best.mean else None
         is_best = best is not None and rung == best.rung
         found.append(
@@ -134,7 +154,12 @@ def findings(task: Task, state: SearchState) -> tuple[Finding, ...]:
                 remark=_remark(mark, candidate, task.seeds),
                 row=row,
                 replicas=tuple(trial for _, trial in sorted(candidate.replicas.items())),
-                planned=max(task.seeds, len(candidate.replicas)),
+                planned=max(
+                    task.seeds,
+                    len(candidate.replicas),
+                    *(seed + 1 for of, seed in wanted if of == rung),
+                ),
+                skipped=skips.get(rung),
                 relative=None if row is None or is_best else _over(row.difference, scale),
                 relative_error=None if row is None or is_best else _over(row.difference_error, scale),
             )
@@ -143,14 +168,23 @@ def findings(task: Task, state: SearchState) -> tuple[Finding, ...]:
 
 
 def best_candidate(task: Task, state: SearchState) -> Candidate | None:
-    """Give the chosen candidate or, before there is one, the best of those that have ended and learned."""
+    """Give the chosen candidate or, before there is one, the best of those that learned.
+
+    These are compared over the seeds that each is to have; before any candidate has all of them, over the fewer
+    ones with which the ladder is walked.
+    """
     candidates = candidates_of(state.trials)
     if state.verdict is not None:
         row = state.verdict.chosen_row
         return candidates[row.rung] if row else None
     sign = 1 if task.metric.mode == "min" else -1
-    learned = [c for c in candidates.values() if c.complete(task.seeds) and c.learned(task.metric.mode)]
-    return min(learned, key=lambda candidate: (sign * _mean(candidate), candidate.rung), default=None)
+    walking = [task.settings.screen or 1] if task.settings.screen or task.settings.race else []
+    for seeds in (task.seeds, *walking):
+        firsts = [candidate.first(seeds) for candidate in candidates.values()]
+        learned = [c for c in firsts if c.complete(seeds) and c.learned(task.metric.mode)]
+        if learned:
+            return min(learned, key=lambda candidate: (sign * _mean(candidate), candidate.rung))
+    return None
 
 
 def initial_value(trials: Sequence[Trial]) -> float | None:
@@ -159,8 +193,22 @@ def initial_value(trials: Sequence[Trial]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _mark(task: Task, state: SearchState, candidate: Candidate, best: Candidate | None) -> Mark:
-    if any(isinstance(trial.outcome, Failed) for trial in candidate.replicas.values()):
+def _so_far(candidate: Candidate, seeds: int) -> Candidate:
+    """The candidate as the seeds that have ended have it, once these are enough to say something."""
+    if not candidate.running or not candidate.first(seeds).complete(seeds):
+        return candidate
+    return Candidate(candidate.rung, {seed: t for seed, t in candidate.replicas.items() if t.ended})
+
+
+def _mark(
+    task: Task,
+    state: SearchState,
+    candidate: Candidate,
+    best: Candidate | None,
+    skips: Mapping[int, Skip],
+) -> Mark:
+    outcomes = [trial.outcome for trial in candidate.replicas.values()]
+    if any(isinstance(outcome, Failed) for outcome in outcomes):
         return Mark.FAILED
     if best is not None and candidate.rung == best.rung:
         return Mark.CHOSEN if state.verdict else Mark.BEST_SO_FAR
@@ -168,12 +216,16 @@ def _mark(task: Task, state: SearchState, candidate: Candidate, best: Candidate 
         return Mark.DIVERGED
     if not candidate.replicas:
         return Mark.PENDING
-    if not candidate.complete(task.seeds):
+    if candidate.running:
         return Mark.RUNNING
-    if any(isinstance(trial.outcome, Stopped) for trial in candidate.replicas.values()):
+    if any(isinstance(outcome, Stopped) for outcome in outcomes):
         return Mark.STOPPED
     if not candidate.learned(task.metric.mode):
         return Mark.DID_NOT_LEARN
+    if candidate.rung in skips or (state.verdict and not candidate.complete(task.seeds)):
+        return Mark.LEFT
+    if not candidate.complete(task.seeds):
+        return Mark.BEGUN
     if state.verdict and state.searched.ladder.value(candidate.rung) in state.verdict.ties:
         return Mark.TIE
     return Mark.WORSE
@@ -189,19 +241,36 @@ def _remark(mark: Mark, candidate: Candidate, seeds: int) -> str:
         case Mark.FAILED:
             return "; ".join(f"seed {seed}: {last_line(error)}" for seed, error in candidate.failed.items())
         case Mark.STOPPED:
-            stopped = [
-                t.outcome.reason for t in candidate.replicas.values() if isinstance(t.outcome, Stopped)
-            ]
-            return stopped[0]
+            return diverged_text(stopped_at(candidate.replicas.values()), seeds)
         case Mark.RUNNING:
             ended = sum(trial.ended for trial in candidate.replicas.values())
-            return f"{ended} of {seeds} seeds ended" if ended else ""
+            return f"{ended} of {seeds} seeds ended" if 0 < ended < seeds else ""
         case _:
             return ""
 
 
+def stopped_at(trials: Iterable[Trial]) -> dict[int, int]:
+    """Give the iteration at which each seed was stopped, of those that were."""
+    return {trial.spec.seed: trial.iterations for trial in trials if isinstance(trial.outcome, Stopped)}
+
+
+def iterations_saved(task: Task, state: SearchState) -> int:
+    """Count what seeds that were not trained to the end would have cost more.
+
+    That is a whole training each or, where a seed of the same candidate diverged, what the longest such one took.
+    """
+    saved = 0
+    for skip in skips_of(task, state):
+        replicas = {t.spec.seed: t for t in state.trials if t.spec.rung == skip.rung}
+        diverged = [at for trial in replicas.values() if (at := diverged_at(trial)) is not None]
+        whole = max(diverged, default=task.budget.iterations)
+        begun = [replicas[seed].iterations if seed in replicas else 0 for seed in skip.seeds]
+        saved += sum(max(0, whole - iterations) for iterations in begun)
+    return saved
+
+
 def diverged_text(diverged: dict[int, int], seeds: int) -> str:
-    """Say at which iteration which seeds diverged.
+    """Say at which iteration which seeds diverged or were stopped.
 
     >>> diverged_text({0: 250, 1: 250, 2: 250}, 3), diverged_text({0: 250, 1: 500, 2: 250}, 3)
     ('at iteration 250 (all seeds)', 'at iteration 250 (seeds 0, 2), 500 (seed 1)')

@@ -1,6 +1,7 @@
 """Numbers as people read them: rates, metrics with their spread, percentages, durations."""
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 
 
@@ -121,3 +122,13 @@ def clock_text(seconds: float) -> str:
 def count_text(count: int, noun: str) -> str:
     """Write a count with its noun, in the plural but for one: ``1 training``, ``3 trainings``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def and_text(words: Iterable[str]) -> str:
+    """Write some words as a list.
+
+    >>> and_text(["0.1"]), and_text(["0.1", "0.3"]), and_text(["0.1", "0.3", "1"])
+    ('0.1', '0.1 and 0.3', '0.1, 0.3 and 1')
+    """
+    *front, last = words
+    return f"{', '.join(front)} and {last}" if front else last

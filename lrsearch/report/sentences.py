@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from lrsearch.report.findings import Finding, Mark, best_candidate, findings, last_line
 from lrsearch.report.numbers import (
+    and_text,
     count_text,
     difference_text,
     metric_text,
@@ -12,8 +13,9 @@ from lrsearch.report.numbers import (
     value_text,
 )
 from lrsearch.report.remaining import trainings_ended, trainings_left
-from lrsearch.search import AtLimit, NoneLearned, candidates_of
-from lrsearch.searches import SearchState, nothing_to_wait_for
+from lrsearch.search import AtLimit, NoneLearned, Resolve, candidates_of
+from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
+from lrsearch.task.horizon import horizon_text
 from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Failed, SearchId
 from lrsearch.verdict import CONFIDENCE, Row, Verdict
@@ -32,9 +34,9 @@ def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
         case NoneLearned():
             return _none_learned(task, state)
         case AtLimit(side=side):
-            return _at_limit(task, state, state.verdict, side)
+            return _at_limit(task, state, state.verdict, side) + _caution(task, state.verdict)
         case _:
-            return _bracketed(task, state, state.verdict)
+            return _bracketed(task, state, state.verdict) + _caution(task, state.verdict)
 
 
 def limits_key(search: SearchId) -> str:
@@ -44,6 +46,8 @@ def limits_key(search: SearchId) -> str:
 
 def _bracketed(task: Task, state: SearchState, verdict: Verdict) -> str:
     below, above = verdict.bracket
+    if preferred := _preferred(task, state, verdict):
+        return f"{_choice(state, verdict)}: {preferred}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
     match below, above:
         case None, float():
             place = f"the lowest there is, and {value_text(above)} is worse"
@@ -57,10 +61,31 @@ def _bracketed(task: Task, state: SearchState, verdict: Verdict) -> str:
 def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> str:
     lowest, highest = state.searched.limits
     limit, beyond = (lowest, "lower") if side == "lowest" else (highest, "higher")
+    preferred = (words := _preferred(task, state, verdict)) and f"{words}; "
     return (
-        f"{_choice(state, verdict)}: the best lies at the {side} limit ({value_text(limit)}), "
+        f"{_choice(state, verdict)}: {preferred}the best lies at the {side} limit ({value_text(limit)}), "
         f"so what is beyond it is unknown, {_mean(task, verdict)}; "
         f"give a {beyond} limit in {limits_key(state.search)} and run again."
+    )
+
+
+def _caution(task: Task, verdict: Verdict) -> str:
+    """What is wrong with the chosen value beside its evidence, as a sentence of its own."""
+    assert verdict.chosen is not None, "a search that found something chose it"
+    problem = horizon_text(task, verdict.search, verdict.chosen)
+    return f" But {problem}." if problem else ""
+
+
+def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
+    """Say by what another than the one with the best mean was chosen; nothing if it was not."""
+    assert not isinstance(verdict.ending, NoneLearned), "what found nothing prefers nothing"
+    best = state.searched.ladder.value(verdict.ending.rung)
+    if verdict.chosen == best:
+        return ""
+    prefer = task.settings.prefer
+    return (
+        f"the {prefer} of those that may be the best (search.prefer: {prefer}), "
+        f"though {value_text(best)} has the best mean"
     )
 
 
@@ -95,7 +120,7 @@ def _failed(state: SearchState) -> str:
 
 def _unfinished(task: Task, state: SearchState, states: Mapping[SearchId, SearchState]) -> str:
     if state.waiting_for:
-        names = _and(str(search) for search in state.waiting_for)
+        names = and_text(str(search) for search in state.waiting_for)
         if nothing_to_wait_for(state, states):
             return f"{state.search}: not searched, since it needs a value from {names}, which found nothing."
         return f"{state.search}: waits for {names}."
@@ -110,28 +135,65 @@ def _unfinished(task: Task, state: SearchState, states: Mapping[SearchId, Search
 
 
 def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
-    """How much the choice may lose, and to which."""
+    """How much the choice may lose, to which, and what that does not cover."""
     found = findings(task, state)
     ties = [finding for finding in found if finding.mark is Mark.TIE]
     rivals = [finding for finding in found if finding.mark in (Mark.TIE, Mark.WORSE)]
+    uncovered = _ended_by_heuristic(task, found)
     if not rivals:
-        return "nothing else learned"
-    words = f"{_and(_tie(tie) for tie in ties)} may still be as good, and " if ties else ""
+        return f"nothing can be said of {uncovered}" if uncovered else "nothing else learned"
+    words = f"{and_text(_tie(tie) for tie in ties)} may still be as good, and " if ties else ""
     if verdict.regret_at_most is None:
         return f"{words}how much it may lose to the best cannot be said from {_seeds(verdict.chosen_row)}"
     sure = f"with {percent_text(CONFIDENCE)} confidence"
+    looked = seeds_looked_at(task, state)
+    resolved = f", which {count_text(looked[-1], 'seed')} resolved" if looked and verdict.resolved else ""
+    beyond = f"; this does not cover {uncovered}" if uncovered else ""
     if verdict.regret_at_most == 0:
-        return f"{sure} it is the best of those trained"
+        return f"{sure} it is the best of those trained{resolved}{beyond}"
     words += f"{sure} it loses at most {percent_text(verdict.regret_at_most)} to the best of those trained"
     if verdict.resolved:
-        return words
-    return f"{words}, more than the tolerance of {100 * verdict.tolerance:g} %, so more seeds would tell"
+        return f"{words}{resolved}{beyond}"
+    return f"{words}, more than the tolerance of {100 * verdict.tolerance:g} %{_remedy(task, looked)}{beyond}"
+
+
+def _remedy(task: Task, looked: tuple[int, ...]) -> str:
+    """What would resolve the choice, or why what was tried did not."""
+    most = task.settings.max_seeds
+    if not looked:
+        return ", so more seeds would tell"
+    if looked[-1] == most:
+        return f", with all the {most} seeds that search.max_seeds allows"
+    return (
+        f"; it ended with {looked[-1]} seeds, as {most} would hardly resolve it: "
+        "give a larger search.max_seeds or tolerance"
+    )
+
+
+def seeds_looked_at(task: Task, state: SearchState) -> tuple[int, ...]:
+    """Give how many seeds each look of a search had that adds seeds until it is resolved; nothing for others."""
+    strategy = strategy_for(task, state.search)
+    if not isinstance(strategy, Resolve):
+        return ()
+    return strategy.looks[: strategy.decide_with_look(state.trials)[1] + 1]
+
+
+def _ended_by_heuristic(task: Task, found: Iterable[Finding]) -> str:
+    """Name what was not trained to the end though it might be the best; proofs do not count."""
+    if not (task.settings.race or task.settings.screen):
+        return ""
+    values = [value_text(f.value) for f in found if f.mark in (Mark.STOPPED, Mark.LEFT)]
+    if not values:
+        return ""
+    return f"{and_text(values)}, which a heuristic ended early"
 
 
 def _tie(finding: Finding) -> str:
     if finding.relative is None:
         return value_text(finding.value)
-    return f"{value_text(finding.value)} ({difference_text(finding.relative, finding.relative_error)} worse)"
+    worse = "worse" if finding.relative >= 0 else "better"
+    difference = difference_text(abs(finding.relative), finding.relative_error)
+    return f"{value_text(finding.value)} ({difference} {worse})"
 
 
 def _choice(state: SearchState, verdict: Verdict) -> str:
@@ -151,8 +213,3 @@ def _seeds(row: Row | None) -> str:
 
 def _value(value: float | None) -> str:
     return "nothing" if value is None else value_text(value)
-
-
-def _and(words: Iterable[str]) -> str:
-    *front, last = words
-    return f"{', '.join(front)} and {last}" if front else last

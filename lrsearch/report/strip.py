@@ -20,6 +20,7 @@ _STYLES = {
     Mark.RUNNING: "cyan",
     Mark.PENDING: "dim",
     Mark.STOPPED: "dim",
+    Mark.LEFT: "dim",
 }
 
 
