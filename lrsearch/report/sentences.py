@@ -15,7 +15,6 @@ from lrsearch.report.numbers import (
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.search import AtLimit, NoneLearned, Resolve, candidates_of
 from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
-from lrsearch.task.horizon import horizon_text
 from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Failed, SearchId
 from lrsearch.verdict import CONFIDENCE, Row, Verdict
@@ -34,9 +33,9 @@ def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
         case NoneLearned():
             return _none_learned(task, state)
         case AtLimit(side=side):
-            return _at_limit(task, state, state.verdict, side) + _caution(task, state.verdict)
+            return _at_limit(task, state, state.verdict, side)
         case _:
-            return _bracketed(task, state, state.verdict) + _caution(task, state.verdict)
+            return _bracketed(task, state, state.verdict)
 
 
 def limits_key(search: SearchId) -> str:
@@ -67,13 +66,6 @@ def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> st
         f"so what is beyond it is unknown, {_mean(task, verdict)}; "
         f"give a {beyond} limit in {limits_key(state.search)} and run again."
     )
-
-
-def _caution(task: Task, verdict: Verdict) -> str:
-    """What is wrong with the chosen value beside its evidence, as a sentence of its own."""
-    assert verdict.chosen is not None, "a search that found something chose it"
-    problem = horizon_text(task, verdict.search, verdict.chosen)
-    return f" But {problem}." if problem else ""
 
 
 def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
