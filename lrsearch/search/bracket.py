@@ -58,6 +58,10 @@ class Bracket:
         wanted = [(rung, seed) for rung in step for seed in missing_seeds(candidates, rung, self.seeds)]
         return Launch(tuple(wanted)) if wanted else Wait()
 
+    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
+        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+        return self.known(self.within_limits(trials))
+
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""
         candidates = self.within_limits(trials)

@@ -80,6 +80,10 @@ class Strategy(Protocol):
         """Decide from all trials of one search, running ones with their curves so far."""
         ...
 
+    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
+        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+        ...
+
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""
         ...

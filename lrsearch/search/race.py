@@ -41,6 +41,10 @@ class Race:
         """Decide from all trials of the search, running ones with their curves so far."""
         return _Standing(self, self.bracket.within_limits(trials)).decision()
 
+    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
+        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+        return _Standing(self, self.bracket.within_limits(trials)).decided()
+
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""
         standing = _Standing(self, self.bracket.within_limits(trials))
@@ -95,13 +99,13 @@ class _Standing:
         )
         if stops:
             return Stop(stops)
-        ending = self.bracket.next_step(self._decided())
+        ending = self.bracket.next_step(self.decided())
         if not isinstance(ending, tuple):
             return Done(ending)
         wanted = self._wanted()
         return Launch(wanted) if wanted else Wait()
 
-    def _decided(self) -> dict[int, float | None]:
+    def decided(self) -> dict[int, float | None]:
         """What the bracket may end with: all seeds, or out."""
         return {
             rung: None if rung in self.out else candidate.mean

@@ -69,9 +69,7 @@ class Resolve:
     def decide_with_look(self, trials: Sequence[Trial]) -> tuple[Decision, int]:
         """Decide, and give the number of the look that the decision belongs to, counted from 0."""
         look, decision = 0, self.first.decide(_of_seeds(trials, self.looks[0]))
-        candidates = replace(self.bracket, seeds=self.looks[0]).within_limits(trials)
-        # What the first search left unfinished when it ended was worse, by its own rule.
-        known = dict.fromkeys(candidates) | replace(self.bracket, seeds=self.looks[0]).known(candidates)
+        known = self.first.decided(_of_seeds(trials, self.looks[0]))
         while isinstance(decision, Done) and not isinstance(decision.ending, NoneLearned):
             assessment = self.assess(decision.ending, _of_seeds(trials, self.looks[look]))
             if assessment.resolved or assessment.hopeless or look == len(self.looks) - 1:
@@ -82,6 +80,10 @@ class Resolve:
             known = _known_to(bracket, candidates, known, assessment.contenders)
             decision = _decide(bracket, candidates, known)
         return decision, look
+
+    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
+        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+        return self.first.decided(_of_seeds(trials, self.looks[0]))
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""
@@ -101,7 +103,7 @@ def _known_to(
         (rung for rung, mean in before.items() if mean is not None and rung not in contenders),
         key=lambda rung: (bracket.sign * (before[rung] or 0.0), rung),
     )
-    admitted = set(contenders)
+    admitted = {rung for rung in contenders if before.get(rung) is not None}
     while all(rung in decided and decided[rung] is None for rung in admitted) and best_first:
         admitted.add(best_first.pop(0))
     left_behind = before.keys() - admitted

@@ -27,6 +27,10 @@ class Screen:
             return decision
         return self._confirming(decision.ending.rung).decide(trials)
 
+    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
+        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+        return self.confirm.decided(trials)
+
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""
         screened = self._screening.decide(trials)
