@@ -1,11 +1,15 @@
 """What a run would train and what that costs, before anything is written."""
 
-from lrsearch.errors import UsageError
+from lrsearch import studies
+from lrsearch.errors import StudyNotFoundError, UsageError
 from lrsearch.report.remaining import trainings_left
+from lrsearch.report.starts import start_text
 from lrsearch.report.summaries import Plan, PlannedSearch
 from lrsearch.search import Launch
 from lrsearch.searches import needed_by, state_of, strategy_for
-from lrsearch.task import Task
+from lrsearch.studies import Place
+from lrsearch.task import RangeTest, Task
+from lrsearch.task.fingerprint import data_of, identity_of
 from lrsearch.trial import SearchId
 
 
@@ -24,30 +28,49 @@ def searches_of(task: Task, only: frozenset[str] | None = None) -> list[SearchId
     raise task.error(f"there is nothing to search, as every number is fixed; {remedy}", "optimizers")
 
 
-def plan(task: Task, only: frozenset[str] | None = None) -> Plan:
+def plan(task: Task, only: frozenset[str] | None = None, place: Place | None = None) -> Plan:
     """Check that a task trains, and reckon what its searches take at least. Nothing is kept.
+
+    Range tests are not made; what those of an earlier run proposed is taken from the study at ``place``.
 
     Raises:
         UsageError: the task, its workload or its data cannot be used.
     """
     searches = searches_of(task, only)
     from lrsearch.training.preflight import check_trains, measure_cost  # imports torch
+    from lrsearch.training.range_test import iterations_at_most
 
+    task = task.with_range_tests(_range_tests(task, place)) if place is not None else task
     parameters = check_trains(task)
     planned = []
     for search in searches:
         state = state_of(task, search, (), {})
         first = strategy_for(task, state.search).decide(())
         rungs = sorted({rung for rung, _ in first.replicas}) if isinstance(first, Launch) else []
+        open_start = state.searched.start is None
         planned.append(
             PlannedSearch(
                 search=search,
-                first=tuple(state.searched.ladder.value(rung) for rung in rungs),
+                first=() if open_start else tuple(state.searched.ladder.value(rung) for rung in rungs),
                 limits=state.searched.limits,
                 waiting_for=state.waiting_for,
                 trainings=trainings_left(task, state),
                 parameters=parameters[search.entry],
                 seconds=measure_cost(task, task.entries[search.entry]),
+                range_test=iterations_at_most(task) if open_start else 0,
+                start=start_text(state.searched),
+                iterations=task.budget.iterations,
             )
         )
     return Plan(tuple(planned))
+
+
+def _range_tests(task: Task, place: Place) -> dict[SearchId, RangeTest]:
+    """The range tests that a study holds, if it was made from a task that trains as this one does."""
+    try:
+        study = studies.read(place)
+    except StudyNotFoundError:
+        return {}
+    same = identity_of(task) | data_of(study.identity) == study.identity
+    searches = study.task.searches().items() if same else ()
+    return {search: searched.range_test for search, searched in searches if searched.range_test is not None}

@@ -1,9 +1,10 @@
 """The two ports: where results are kept (``Store``) and what runs trainings (``Engine``)."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from lrsearch.task.model import Task
-from lrsearch.trial import Curve, Evaluation, Outcome, Trial, TrialSpec
+from lrsearch.task.model import RangeTest, Task
+from lrsearch.trial import Curve, Evaluation, Outcome, SearchId, Trial, TrialSpec
 
 
 class Store(Protocol):
@@ -23,6 +24,14 @@ class Store(Protocol):
 
     def end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
         """End a trial with its whole curve. The first outcome stays: a second is ignored."""
+        ...
+
+    def range_tests(self) -> Mapping[SearchId, RangeTest]:
+        """Give the range tests on record, by search: those made of trainings that go as they do now."""
+        ...
+
+    def keep_range_test(self, search: SearchId, test: RangeTest) -> None:
+        """Write down the range test of a search, so that it is never made again."""
         ...
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ from lrsearch.report.export import chosen, write_yaml
 from lrsearch.report.numbers import value_text
 from lrsearch.report.progress import Progress
 from lrsearch.searches import SearchState, survey
+from lrsearch.starts import propose_starts
 from lrsearch.studies import Place, Study
 from lrsearch.task import Task
 from lrsearch.task.fingerprint import (
@@ -114,7 +115,7 @@ def run(
             identity = _finished(task, place) or with_data(identity_of(task), _check(task, engine, address))
             termination.check()
             with nothing_left_behind(place.folder, lambda: tally.begun):
-                coordinator, workers = _search(
+                task, coordinator, workers = _search(
                     task, place, identity, engine, address, only, console, tally, termination
                 )
             if problem := failures(coordinator.states):
@@ -232,8 +233,12 @@ def _search(
     console: Console | None,
     tally: _Tally,
     termination: Termination,
-) -> tuple[Coordinator, int]:
-    """Open the study and train until the searches have ended; give the coordinator and how many workers there were."""
+) -> tuple[Task, Coordinator, int]:
+    """Open the study and train until the searches have ended.
+
+    Returns:
+        The task with every start that a range test proposed, the coordinator, and how many workers there were.
+    """
     from lrsearch.store.optuna import open_store
 
     with writable(place.folder):
@@ -241,7 +246,9 @@ def _search(
     try:
         for torn in place.checkpoints.glob("*.tmp"):  # of runs that were killed while they wrote
             torn.unlink(missing_ok=True)
-        progress = Progress(task, console or Console(quiet=True))
+        console = console or Console(quiet=True)
+        task = propose_starts(task, store, searches_of(task, only), console, termination.check)
+        progress = Progress(task, console)
 
         def observe(event: Event) -> None:
             tally(event)
@@ -263,7 +270,7 @@ def _search(
         raise
     finally:
         store.close()
-    return coordinator, max(1, runner.workers) if runner else 1
+    return task, coordinator, max(1, runner.workers) if runner else 1
 
 
 def _results(

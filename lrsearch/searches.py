@@ -36,7 +36,7 @@ class SearchState:
         trials: its trials that count: those trained at the other values that the entry has now.
         others: the entry's other hyperparameters while this one is searched; None until they are all known.
         waiting_for: the searches whose values are not known yet.
-        decision: what the strategy decides; None while ``others`` is.
+        decision: what the strategy decides; None while ``others`` or the start is.
         verdict: the conclusion, once there is one.
     """
 
@@ -98,6 +98,8 @@ def state_of(
             if _without(trial, search) == others and trial.spec.seed < task.most_seeds
         )
     )
+    if searched.start is None:
+        return SearchState(search, searched, current, others, (), None, None)
     strategy = strategy_for(task, search)
     decision, look = (
         strategy.decide_with_look(current) if isinstance(strategy, Resolve) else (strategy.decide(current), 0)
@@ -107,6 +109,8 @@ def state_of(
         looks_at = _looks(task)
         counted = [trial for trial in current if trial.spec.seed < looks_at[look]]
         verdict = judge(search, searched, decision.ending, counted, task.metric.mode, task.settings, looks_at)
+        if searched.range_test is not None:
+            verdict = replace(verdict, iterations=verdict.iterations + searched.range_test.iterations)
     return SearchState(search, searched, current, others, (), decision, verdict)
 
 
@@ -139,7 +143,7 @@ def _bracket_for(task: Task, searched: Searched) -> Bracket:
     ladder = searched.ladder
     lowest, highest = ladder.rungs_within(*searched.limits)
     return Bracket(
-        start=ladder.rung(searched.start),
+        start=ladder.rung(searched.guess),
         lowest=lowest,
         highest=highest,
         seeds=task.seeds,
@@ -255,7 +259,7 @@ def _others(
         if name == search.hyperparameter:
             own_turn_over = True
         elif own_turn_over and isinstance(hyperparameter, Searched):
-            values[name] = hyperparameter.start
+            values[name] = hyperparameter.guess
         else:
             try:
                 values[name] = value_of(task, SearchId(search.entry, name), chosen)

@@ -129,7 +129,7 @@ def read(place: Place) -> Study:
 
 def study_of(place: Place, record: StudyRecord) -> Study:
     """Make sense of a record: the task as it was last run, and where its searches stand."""
-    task = parse_task(record.task_text, record.task_path)
+    task = parse_task(record.task_text, record.task_path).with_range_tests(record.range_tests)
     return Study(place, task, record.identity, survey(task, record.trials), record.worked_at)
 
 

@@ -4,7 +4,6 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +24,7 @@ from lrsearch.cli.options import (
     StudyName,
     TaskFile,
 )
+from lrsearch.cli.output import print_files, print_plan, say, stdout_console, warn
 from lrsearch.cli.paper import paper
 from lrsearch.errors import UsageError
 
@@ -84,8 +84,11 @@ def run(
     task = load_task(task_file)
     if dry_run:
         from lrsearch.plan import plan
+        from lrsearch.studies import Place
 
-        _print_plan(task, plan(task, _entries(task, only)), as_json)
+        warn(task)
+        place = Place(task.name, root, storage)
+        print_plan(plan(task, _entries(task, only), place), as_json)
         return
     _run(task, only, engine, address, storage, root, as_json, strict)
 
@@ -122,7 +125,7 @@ def status(study: MaybeStudy = None, storage: Storage = None, root: Root = DEFAU
     from lrsearch.report.summaries import studies_table
     from lrsearch.report.tables import status_table
 
-    console = _console()
+    console = stdout_console()
     if study is None:
         every = studies.every(root, storage)
         console.print(studies_table((s.task, tuple(s.states.values()), s.place.in_use()) for s in every))
@@ -141,7 +144,7 @@ def explain(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT
     from lrsearch.report.tables import explain as explanation
 
     found = studies.read(studies.place_of(study, root, storage))
-    _console().print(explanation(found.task, found.states.values()))
+    stdout_console().print(explanation(found.task, found.states.values()))
 
 
 @app.command()
@@ -159,7 +162,7 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
 
     content = content_of(found, partial=True)
     with writable(found.place.folder):
-        _print_files(write_report(found.place.folder, found.task, found.states.values(), content))
+        print_files(write_report(found.place.folder, found.task, found.states.values(), content))
 
 
 @app.command()
@@ -184,7 +187,7 @@ def export(
     else:
         with writable(output):
             write_yaml(output, content)
-        _print_files([output])
+        print_files([output])
 
 
 app.command()(paper)
@@ -207,6 +210,7 @@ def validate(
         task = load_task(task_file)
         searches = len(searches_of(task))
         check_optimizers(task)
+        warn(task)
         entries = count_text(len(task.entries), "optimizer")
         say(f"{task_file} is fine: {entries}, {searches} {'search' if searches == 1 else 'searches'}")
 
@@ -230,7 +234,7 @@ def init(
     from lrsearch.task.template import write_template
 
     files = write_template(folder, name)
-    _print_files(files)
+    print_files(files)
     say(f"try it: lrsearch run {files[0]}")
 
 
@@ -252,7 +256,7 @@ def data(
             say(f"licence of {name}: {datasets.CATALOGUE[name].licence}")
         say(f"{name} is in {datasets.fetch(name, progress=sys.stderr.isatty())}")
     if not names:
-        _console().print(data_sets_table(datasets.status()))
+        stdout_console().print(data_sets_table(datasets.status()))
 
 
 def _run(
@@ -274,6 +278,7 @@ def _run(
     console = Console(stderr=True)
     place = Place(task.name, root, storage)
     entries = _entries(task, only)
+    warn(task)
     try:
         found = search(task, place, engine.value, address, entries, console, STARTED)
     except KeyboardInterrupt as interrupt:
@@ -321,27 +326,3 @@ def _resume_line(place: Any, engine: EngineChoice, address: str | None, only: fr
     words += ["--address", address] if address else []
     words += [word for name in sorted(only or ()) for word in ("--only", name)]
     return shlex.join(words)
-
-
-def _print_plan(task: Any, planned: Any, as_json: bool) -> None:
-    from lrsearch.report.summaries import plan_table
-
-    if as_json:
-        print(json.dumps(planned.as_dict(), indent=2))
-    else:
-        _console().print(plan_table(planned))
-
-
-def _print_files(files: Sequence[Path]) -> None:
-    for file in files:
-        print(file)
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console()
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from lrsearch.cli.commands import StoppedError, app, say
+from lrsearch.cli.commands import StoppedError, app
+from lrsearch.cli.output import say
 from lrsearch.errors import LRSearchError
 
 

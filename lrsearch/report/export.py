@@ -21,7 +21,7 @@ from lrsearch.searches import (
     nothing_to_wait_for,
     value_of,
 )
-from lrsearch.task.model import CPROP_PREFIX, Entry, Task
+from lrsearch.task.model import CPROP_PREFIX, Entry, Searched, Task
 from lrsearch.trial import SearchId
 from lrsearch.verdict import Row, Verdict
 
@@ -160,14 +160,23 @@ def _value(task: Task, name: SearchId, values: Mapping[SearchId, float]) -> floa
 
 def _search(state: SearchState) -> dict[str, Any]:
     if state.verdict is not None:
-        return _evidence(state.verdict)
+        return _evidence(state.verdict) | _start(state.searched)
     if state.waiting_for:
         return {
             "verdict": "not_searched",
             "resolved": False,
             "waits_for": [str(s) for s in state.waiting_for],
         }
-    return {"verdict": "unfinished", "resolved": False}
+    return {"verdict": "unfinished", "resolved": False} | _start(state.searched)
+
+
+def _start(searched: Searched) -> dict[str, Any]:
+    """Where the search began, if a range test proposed that."""
+    test = searched.range_test
+    if test is None:
+        return {}
+    start = {"auto": searched.start, "suggested": test.suggested}
+    return {"start": start | {"seeds": len(test.losses), "iterations": test.iterations}}
 
 
 def _evidence(verdict: Verdict) -> dict[str, Any]:

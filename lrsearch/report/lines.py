@@ -56,7 +56,7 @@ class Lines:
         if earlier or trial.curve:
             ended = f", {count_text(earlier, 'training')} ended before" if earlier else ""
             return f"{state.search}: goes on{ended}, at least {left} to go"
-        start = value_text(state.searched.start)
+        start = value_text(state.searched.guess)
         length = f"{self.task.budget.iterations} iterations"
         return f"{state.search}: searched from {start}, at least {left} of {length} each"
 

@@ -16,6 +16,8 @@ from lrsearch.report.plots import curves_figure, to_png, to_svg, valley_figure
 from lrsearch.report.sentences import sentence
 from lrsearch.report.tables import cells, footnote, spent_text
 from lrsearch.searches import SearchState, nothing_to_wait_for
+from lrsearch.task.document import Problem
+from lrsearch.task.horizon import warnings_of
 from lrsearch.task.model import Task
 from lrsearch.trial import SearchId
 
@@ -88,7 +90,9 @@ def _page(
         + "".join(f"--{light[1:]}: {light}; " for light in colours),
         dark_colours="".join(f"--{n}: {getattr(DARK, field)}; " for n, field in named)
         + "".join(f"--{light[1:]}: {dark}; " for light, dark in colours.items()),
-        verdicts="\n".join(_verdict(task, state, states) for state in states.values()),
+        verdicts="\n".join(
+            [*(_verdict(task, state, states) for state in states.values()), *map(_warning, warnings_of(task))]
+        ),
         values=_values(task, states, content),
         yaml=escape(to_yaml(content)),
         searches="\n".join(sections),
@@ -105,6 +109,10 @@ def _verdict(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
     name = escape(str(state.search))
     linked = said.replace(name, f'<a href="#{_slug(state.search)}">{name}</a>', 1)
     return f'<li class="{kind}"><span class="badge">{words}</span>{linked}</li>'
+
+
+def _warning(warning: Problem) -> str:
+    return f'<li class="unresolved"><span class="badge">warning</span>{escape(warning.sentence)}</li>'
 
 
 def _badge(state: SearchState, states: Mapping[SearchId, SearchState]) -> tuple[str, str]:

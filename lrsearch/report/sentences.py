@@ -15,6 +15,7 @@ from lrsearch.report.numbers import (
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.search import AtLimit, NoneLearned, Resolve, candidates_of
 from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
+from lrsearch.task.horizon import horizon_text
 from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Failed, SearchId
 from lrsearch.verdict import CONFIDENCE, Row, Verdict
@@ -33,9 +34,9 @@ def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
         case NoneLearned():
             return _none_learned(task, state)
         case AtLimit(side=side):
-            return _at_limit(task, state, state.verdict, side)
+            return _at_limit(task, state, state.verdict, side) + _caution(task, state.verdict)
         case _:
-            return _bracketed(task, state, state.verdict)
+            return _bracketed(task, state, state.verdict) + _caution(task, state.verdict)
 
 
 def limits_key(search: SearchId) -> str:
@@ -79,6 +80,13 @@ def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
         f"the {prefer} of those that may be the best (search.prefer: {prefer}), "
         f"though {value_text(best)} has the best mean"
     )
+
+
+def _caution(task: Task, verdict: Verdict) -> str:
+    """What is wrong with the chosen value beside its evidence, as a sentence of its own."""
+    assert verdict.chosen is not None, "a search that found something chose it"
+    problem = horizon_text(task, verdict.search, verdict.chosen)
+    return f" But {problem}." if problem else ""
 
 
 def _none_learned(task: Task, state: SearchState) -> str:

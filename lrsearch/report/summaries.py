@@ -23,12 +23,15 @@ class PlannedSearch:
 
     Attributes:
         search: which search.
-        first: its first candidates.
+        first: its first candidates; none where a range test is yet to propose them.
         limits: the values between which it stays.
         waiting_for: the searches that must end before it.
         trainings: the fewest that can end it.
         parameters: how many numbers its model learns.
         seconds: what one training takes on this machine.
+        range_test: the iterations of the range test that is to be made first, at most; 0 for none.
+        start: where the search begins, in words, if a range test proposes that.
+        iterations: of one training.
     """
 
     search: SearchId
@@ -38,6 +41,14 @@ class PlannedSearch:
     trainings: int
     parameters: int
     seconds: float
+    range_test: int = 0
+    start: str | None = None
+    iterations: int = 1
+
+    @property
+    def seconds_in_all(self) -> float:
+        """Seconds of training at least, the range test included."""
+        return (self.trainings + self.range_test / self.iterations) * self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ class Plan:
     @property
     def seconds(self) -> float:
         """Seconds of training at least, one training after the other."""
-        return sum(search.trainings * search.seconds for search in self.searches)
+        return sum(search.seconds_in_all for search in self.searches)
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as JSON has it."""
@@ -63,6 +74,8 @@ class Plan:
                     "parameters": planned.parameters,
                     "seconds_a_training": round(planned.seconds, 2),
                 }
+                | ({"start": planned.start} if planned.start else {})
+                | ({"range_test_iterations_at_most": planned.range_test} if planned.range_test else {})
                 for planned in self.searches
             },
             "training_seconds_at_least": round(self.seconds, 1),
@@ -77,7 +90,8 @@ def plan_table(plan: Plan) -> RenderableType:
         low, high = planned.limits
         table.add_row(
             str(planned.search),
-            ", ".join(value_text(value) for value in planned.first) + (f", after {waits}" if waits else ""),
+            (", ".join(value_text(value) for value in planned.first) or "auto")
+            + (f", after {waits}" if waits else ""),
             f"{value_text(low)} to {value_text(high)}",
             f"at least {planned.trainings}",
             duration_text(planned.seconds),
@@ -88,7 +102,8 @@ def plan_table(plan: Plan) -> RenderableType:
         f"At least {count_text(trainings, 'training')}, {duration_text(plan.seconds)} in all if one follows the other; "
         "workers divide them. Nothing was written."
     )
-    return Group(table, Text(total))
+    starts = [Text(f"{planned.search} {planned.start}") for planned in plan.searches if planned.start]
+    return Group(table, *starts, Text(total))
 
 
 def result(

@@ -14,8 +14,10 @@ from lrsearch.report.findings import Finding, Mark, findings
 from lrsearch.report.numbers import count_text, difference_text, places_of, value_text, with_places
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import sentence
+from lrsearch.report.starts import start_text
 from lrsearch.report.strip import strip, strip_width, style_of
 from lrsearch.searches import SearchState, nothing_to_wait_for
+from lrsearch.task.horizon import warnings_of
 from lrsearch.task.model import Task
 from lrsearch.trial import SearchId
 
@@ -50,8 +52,13 @@ def status_table(
     ended = sum(trainings_ended(state) for state in by_search.values())
     left = sum(trainings_left(task, s) for s in by_search.values() if not nothing_to_wait_for(s, by_search))
     rest = f", at least {left} to go" if left else ", all searches have ended"
+    starts = [
+        Text(f"{state.search} {words}")
+        for state in by_search.values()
+        if (words := start_text(state.searched)) is not None
+    ]
     legend = _legend({finding.mark for found in ladders for finding in found})
-    return Group(table, Text(f"{count_text(ended, 'training')} ended{rest}"), legend)
+    return Group(table, Text(f"{count_text(ended, 'training')} ended{rest}"), *starts, legend)
 
 
 def explain(task: Task, states: Iterable[SearchState]) -> RenderableType:
@@ -65,6 +72,7 @@ def explain(task: Task, states: Iterable[SearchState]) -> RenderableType:
             parts.append(candidates_table(task, state, found))
         parts.append(Padding(Text(sentence(task, state, by_search)), (0, 1)))
         parts.append(Padding(Text(spent_text(task, state), style="dim"), (0, 1, 1, 1)))
+    parts += [Text(warning.sentence, style="yellow") for warning in warnings_of(task)]
     parts.append(Text(footnote(task), style="dim"))
     return Group(*parts)
 
@@ -113,12 +121,16 @@ def cells(finding: Finding) -> tuple[str, str, str, str, str]:
 
 
 def spent_text(task: Task, state: SearchState) -> str:
-    """Say how much training a search took, or has taken so far."""
+    """Say how much training a search took, or has taken so far; and what its range test proposed, if it has one."""
     iterations = sum(trial.iterations for trial in state.trials)
     trainings = count_text(trainings_ended(state), "training")
     seconds = sum(trial.seconds for trial in state.trials)
     took = f", {seconds:,.0f} s of training" if seconds >= 1 else ""
-    return f"{trainings}, {iterations:,} iterations{took}"
+    test = state.searched.range_test
+    start = start_text(state.searched)
+    if test is not None:
+        trainings, iterations = f"{trainings} and a range test", iterations + test.iterations
+    return f"{trainings}, {iterations:,} iterations{took}" + (f"; {start}" if start else "")
 
 
 def footnote(task: Task) -> str:

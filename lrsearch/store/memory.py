@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from lrsearch.store.record import with_evaluation
-from lrsearch.trial import Curve, Evaluation, Outcome, Trial, TrialSpec
+from lrsearch.task.model import RangeTest
+from lrsearch.trial import Curve, Evaluation, Outcome, SearchId, Trial, TrialSpec
 
 
 class MemoryStore:
@@ -11,6 +12,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._trials: dict[str, Trial] = {}
+        self._range_tests: dict[SearchId, RangeTest] = {}
 
     def trials(self) -> tuple[Trial, ...]:
         """Give all trials, oldest first."""
@@ -31,6 +33,14 @@ class MemoryStore:
         """End a trial with its whole curve. The first outcome stays."""
         if not self._trials[trial].ended:
             self._trials[trial] = replace(self._trials[trial], outcome=outcome, curve=curve, seconds=seconds)
+
+    def range_tests(self) -> dict[SearchId, RangeTest]:
+        """Give the range tests on record, by search."""
+        return dict(self._range_tests)
+
+    def keep_range_test(self, search: SearchId, test: RangeTest) -> None:
+        """Write down the range test of a search."""
+        self._range_tests[search] = test
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -14,25 +14,26 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import sqlalchemy
 from filelock import FileLock, Timeout
 from optuna.distributions import FloatDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lrsearch.errors import StudyLockedError, StudyMismatchError, StudyNotFoundError, UsageError
+from lrsearch.errors import StudyLockedError, StudyMismatchError, StudyNotFoundError
+from lrsearch.store.database import is_there, survive_crashes, unreachable
 from lrsearch.store.record import (
     StudyRecord,
     curve_from,
     curve_to,
     outcome_from,
     outcome_to,
+    range_test_from,
+    range_test_to,
     with_evaluation,
 )
 from lrsearch.store.url import shown_url as shown_url
-from lrsearch.store.url import without_secrets
-from lrsearch.task.fingerprint import Identity, differences, of_entry
-from lrsearch.task.model import Searched, Task
+from lrsearch.task.fingerprint import Identity, differences, fingerprint, of_entry
+from lrsearch.task.model import RangeTest, Searched, Task
 from lrsearch.trial import (
     Curve,
     Diverged,
@@ -53,6 +54,8 @@ _LOCK_SECONDS = 1.0
 """A look at a study holds its lock for an instant; only another run holds it longer."""
 _ATTRIBUTE = "lrsearch"
 """The user attribute of a study that holds the task's text, its place and its identity."""
+_RANGE_TEST = "lrsearch range test"
+"""The user attribute of a study that holds its range test, and the fingerprint of the trainings it was made of."""
 _STATES = {
     Finished: TrialState.COMPLETE,
     Diverged: TrialState.PRUNED,
@@ -65,9 +68,15 @@ class OptunaStore:
     """Keeps trials in an Optuna storage. Made by ``open_store``, which takes the lock that makes it the one writer."""
 
     def __init__(
-        self, storage: RDBStorage, task: Task, studies: Mapping[SearchId, int], lock: FileLock
+        self,
+        storage: RDBStorage,
+        task: Task,
+        identity: Identity,
+        studies: Mapping[SearchId, int],
+        lock: FileLock,
     ) -> None:
         self._storage = storage
+        self._identity = identity
         self._searches = task.searches()
         self._studies = studies
         self._lock = lock
@@ -125,6 +134,19 @@ class OptunaStore:
         self._trials[trial] = replace(self._trials[trial], outcome=outcome, curve=curve, seconds=seconds)
         self._finish(trial, outcome)
 
+    def range_tests(self) -> dict[SearchId, RangeTest]:
+        """Give the range tests on record, by search: those made of trainings that go as they do now."""
+        kept = {
+            search: _range_test_from(search, self._storage.get_study_user_attrs(study), self._identity)
+            for search, study in self._studies.items()
+        }
+        return {search: test for search, test in kept.items() if test is not None}
+
+    def keep_range_test(self, search: SearchId, test: RangeTest) -> None:
+        """Write down the range test of a search, so that it is never made again."""
+        kept = {"of": _trains_as(search, self._identity), **range_test_to(test)}
+        self._storage.set_study_user_attr(self._studies[search], _RANGE_TEST, kept)
+
     def close(self) -> None:
         """Let go of the storage and the lock."""
         _let_go(self._storage)
@@ -162,7 +184,7 @@ def open_store(task: Task, identity: Identity, url: str, lock: Path) -> OptunaSt
         storage = _storage(url, writing=True)
         _refuse_mismatch(storage, task, identity)
         studies = {search: _open_study(storage, task, search, identity) for search in task.searches()}
-        return OptunaStore(storage, task, studies, file_lock)
+        return OptunaStore(storage, task, identity, studies, file_lock)
     except BaseException:
         if storage is not None:
             _let_go(storage)
@@ -179,6 +201,7 @@ def read_study(url: str, name: str) -> StudyRecord:
     """
     trials: list[Trial] = []
     newest: dict[str, Any] = {}
+    attributes: dict[SearchId, Mapping[str, Any]] = {}
     moments: list[datetime | None] = []
     with _reading(url) as storage:
         for study in storage.get_all_studies() if storage else ():
@@ -188,6 +211,7 @@ def read_study(url: str, name: str) -> StudyRecord:
                 continue
             newest = max(newest, kept, key=lambda attribute: attribute.get("written", ""))
             entry, _, hyperparameter = search.partition("/")
+            attributes[SearchId(entry, hyperparameter)] = study.user_attrs
             study_id = storage.get_study_id_from_name(study.study_name)
             for frozen in storage.get_all_trials(study_id, deepcopy=False):
                 trial = _trial_from(SearchId(entry, hyperparameter), frozen)
@@ -200,7 +224,17 @@ def read_study(url: str, name: str) -> StudyRecord:
         )
     moments.append(datetime.fromisoformat(newest["written"]))
     worked_at = max(moment.timestamp() for moment in moments if moment is not None)
-    return StudyRecord(newest["task"], Path(newest["path"]), newest["identity"], tuple(trials), worked_at)
+    tests = {
+        search: _range_test_from(search, kept, newest["identity"]) for search, kept in attributes.items()
+    }
+    return StudyRecord(
+        newest["task"],
+        Path(newest["path"]),
+        newest["identity"],
+        tuple(trials),
+        worked_at,
+        {search: test for search, test in tests.items() if test is not None},
+    )
 
 
 def study_names(url: str) -> list[str]:
@@ -218,7 +252,7 @@ def study_names(url: str) -> list[str]:
 @contextmanager
 def _reading(url: str) -> Iterator[RDBStorage | None]:
     """A storage to read from; None where there is none yet."""
-    storage = _storage(url, writing=False) if _is_there(url) else None
+    storage = _storage(url, writing=False) if is_there(url) else None
     try:
         yield storage
     finally:
@@ -226,57 +260,19 @@ def _reading(url: str) -> Iterator[RDBStorage | None]:
             _let_go(storage)
 
 
-def _is_there(url: str) -> bool:
-    """Whether there is something to read; to ask must not make it, as to connect to a SQLite file would."""
-    try:
-        parsed = sqlalchemy.make_url(url)
-        file = parsed.database if parsed.get_backend_name() == "sqlite" and not parsed.query else None
-        if file is not None and not Path(file).exists():
-            return False
-        engine = sqlalchemy.create_engine(parsed)
-        try:
-            return bool(sqlalchemy.inspect(engine).has_table("studies"))
-        finally:
-            engine.dispose()
-    except Exception as error:
-        raise _unreachable(url, error) from error
-
-
 def _let_go(storage: RDBStorage) -> None:
     storage.remove_session()
     storage.engine.dispose()
-
-
-def _unreachable(url: str, error: Exception) -> UsageError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    reason = without_secrets(reason, url)
-    return UsageError(
-        f"cannot open the storage {shown_url(url)} ({type(error).__name__}: {reason}); "
-        "check the URL, and that its server or folder is there"
-    )
 
 
 def _storage(url: str, writing: bool) -> RDBStorage:
     try:
         storage = RDBStorage(url, skip_table_creation=not writing)
     except Exception as error:
-        raise _unreachable(url, error) from error
+        raise unreachable(url, error) from error
     if writing and storage.engine.dialect.name == "sqlite":
-        # After the tables were made: their creation would wait for its own immediate transaction.
-        storage.engine.dispose()
-        sqlalchemy.event.listen(storage.engine, "connect", _on_connect)
-        sqlalchemy.event.listen(storage.engine, "begin", _on_begin)
+        survive_crashes(storage.engine)
     return storage
-
-
-def _on_connect(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # BEGIN is ours to say
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _on_begin(connection: sqlalchemy.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _study_name(task: Task, search: SearchId) -> str:
@@ -319,6 +315,16 @@ def _open_study(storage: BaseStorage, task: Task, search: SearchId, identity: Id
     if any(before.get(name) != value for name, value in content.items()):
         study.set_user_attr(_ATTRIBUTE, content | {"written": datetime.now(UTC).isoformat()})
     return storage.get_study_id_from_name(study.study_name)
+
+
+def _trains_as(search: SearchId, identity: Identity) -> str:
+    return fingerprint(of_entry(identity, search.entry))
+
+
+def _range_test_from(search: SearchId, attributes: Mapping[str, Any], identity: Identity) -> RangeTest | None:
+    """The range test of a study, if there is one and it was made of trainings that go as they do now."""
+    kept = attributes.get(_RANGE_TEST)
+    return range_test_from(kept) if kept and kept["of"] == _trains_as(search, identity) else None
 
 
 def _distribution(searched: Searched) -> FloatDistribution:

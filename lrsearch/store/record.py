@@ -3,13 +3,14 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lrsearch.errors import UsageError
 from lrsearch.task.fingerprint import Identity
-from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, Stopped, Trial
+from lrsearch.task.model import RangeTest
+from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Stopped, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,17 @@ class StudyRecord:
     identity: Identity
     trials: tuple[Trial, ...]
     worked_at: float
+    range_tests: Mapping[SearchId, RangeTest] = field(default_factory=dict)
+
+
+def range_test_to(test: RangeTest) -> dict[str, Any]:
+    """Give a range test as JSON keeps it."""
+    return asdict(test)
+
+
+def range_test_from(kept: Mapping[str, Any]) -> RangeTest:
+    """Give back the range test that ``range_test_to`` was given."""
+    return RangeTest(tuple(kept["rates"]), tuple(tuple(row) for row in kept["losses"]), kept["suggested"])
 
 
 def with_evaluation(trial: Trial, evaluation: Evaluation) -> Trial:

@@ -1,7 +1,17 @@
 """task.yaml: what it says (``model``), how it is read and checked (``file``), its schema (``schema``)."""
 
 from lrsearch.task.file import load_task, parse_task
-from lrsearch.task.model import Budget, Entry, Metric, Position, Resources, Searched, Shared, Task
+from lrsearch.task.model import (
+    Budget,
+    Entry,
+    Metric,
+    Position,
+    RangeTest,
+    Resources,
+    Searched,
+    Shared,
+    Task,
+)
 from lrsearch.task.schema import task_schema
 from lrsearch.task.template import write_template
 
@@ -10,6 +20,7 @@ __all__ = [
     "Entry",
     "Metric",
     "Position",
+    "RangeTest",
     "Resources",
     "Searched",
     "Shared",

@@ -134,8 +134,12 @@ class EntryReader:
             ladder_name = _LADDER_OF[argument]
         else:
             self._refuse(key, "is searched, but on which ladder? add ladder: lr, ladder: c or ladder: beta")
-            return Searched(block.start, "lr", DEFAULT_LIMITS["lr"])
+            return Searched(None, "lr", DEFAULT_LIMITS["lr"])
         limits = self._limits(argument, ladder_name)
+        if block.start == "auto":
+            if ladder_name != "lr" or not is_learning_rate(argument):
+                self._refuse((*key, "start"), "is auto, which is for learning rates alone; give a number")
+            return Searched(None, ladder_name, limits)
         self._check_start(block.start, ladder_name, limits, argument, (*key, "start"))
         return Searched(block.start, ladder_name, limits)
 

@@ -15,7 +15,28 @@ from lrsearch.task.document import (
     listed,
     shown,
 )
-from lrsearch.task.schema import EXAMPLES, TAGS, CPropBlock, EntryBlock, TaskBlock
+from lrsearch.task.schema import TAGS, CPropBlock, EntryBlock, TaskBlock
+
+EXAMPLES = {
+    "name": "name: my_task",
+    "arguments": "arguments: {batch_size: 32}",
+    "workload": "workload: my_task.py:workload",
+    "budget": "budget: {iterations: 5000, evaluate_every: 250}",
+    "iterations": "iterations: 5000",
+    "evaluate_every": "evaluate_every: 250",
+    "metric": "metric: {name: train_loss}",
+    "optimizers": "optimizers: {sgd: {lr: {start: 0.1}}}",
+    "search": "search: {limits: {lr: [1e-6, 10]}}",
+    "limits": "limits: {lr: [1e-6, 10]}",
+    "recipe": "recipe: {gradient_clip: 0.25}",
+    "resources": "resources: {cpus: 1}",
+    "screen": "screen: 1",
+    "confirm": "confirm: 3",
+    "cprop": "cprop: {c: 1}",
+    "start": "start: 0.1",
+    "of": "of: ENTRY",
+}
+"""What to write where a required key is missing, or a mapping is wanted."""
 
 
 def check_format(document: Document) -> TaskBlock:

@@ -3,8 +3,9 @@
 ``lrsearch.task.file`` makes it from YAML; nothing here reads or writes anything.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -21,18 +22,61 @@ CPROP_PREFIX = "cprop."
 """What the names of CProp's own hyperparameters and options begin with."""
 
 
+FALLBACK_START = 0.01
+"""Where the search of a learning rate begins if its range test suggests nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTest:
+    """What a learning-rate range test gave (Smith, arXiv:1506.01186): the rate rises over one short training.
+
+    Attributes:
+        rates: the learning rate of each iteration, rising by equal ratios.
+        losses: the training loss of each iteration before its update, a row a seed; shorter where it diverged.
+        suggested: the start that was read off them; None if there was nothing to read.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[tuple[float, ...], ...]
+    suggested: float | None
+
+    @property
+    def iterations(self) -> int:
+        """Iterations trained, over all seeds."""
+        return sum(len(row) for row in self.losses)
+
+
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A hyperparameter to search, from ``start`` (on the ladder) outward, within ``limits`` (values)."""
+    """A hyperparameter to search, from ``start`` (on the ladder) outward, within ``limits`` (values).
 
-    start: float
+    ``start`` is None where a range test is to propose it and has not been made; ``range_test`` is the one that did.
+    """
+
+    start: float | None
     ladder_name: LadderName
     limits: tuple[float, float]
+    range_test: RangeTest | None = None
 
     @property
     def ladder(self) -> Ladder:
         """The ladder that the search visits."""
         return LADDERS[self.ladder_name]
+
+    @property
+    def guess(self) -> float:
+        """The start, or what stands in for one that is not proposed yet."""
+        return self.nearest(FALLBACK_START) if self.start is None else self.start
+
+    def nearest(self, value: float) -> float:
+        """Give the rung within the limits that is nearest to a value above 0, by their ratio."""
+        lowest, highest = self.ladder.rungs_within(*self.limits)
+        rungs = (self.ladder.value(rung) for rung in range(lowest, highest + 1))
+        return min(rungs, key=lambda rung: abs(math.log(rung / value)))
+
+    def from_range_test(self, test: RangeTest) -> "Searched":
+        """Give the search with the start that a range test proposes, or the fallback where it proposes nothing."""
+        return replace(self, start=self.nearest(test.suggested or FALLBACK_START), range_test=test)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +232,26 @@ class Task:
     def searches(self) -> dict[SearchId, Searched]:
         """Give all searches of all entries, in the order written."""
         return {search: searched for entry in self.entries.values() for search, searched in entry.searches()}
+
+    def with_range_tests(self, tests: Mapping[SearchId, RangeTest]) -> "Task":
+        """Give the task with the starts that range tests propose, where it leaves them open (``start: auto``)."""
+
+        def started(search: SearchId, hyperparameter: Hyperparameter) -> Hyperparameter:
+            if isinstance(hyperparameter, Searched) and hyperparameter.start is None and search in tests:
+                return hyperparameter.from_range_test(tests[search])
+            return hyperparameter
+
+        entries = {
+            entry.name: replace(
+                entry,
+                hyperparameters={
+                    name: started(SearchId(entry.name, name), hyperparameter)
+                    for name, hyperparameter in entry.hyperparameters.items()
+                },
+            )
+            for entry in self.entries.values()
+        }
+        return replace(self, entries=entries)
 
     def arguments_of(self, entry: str) -> dict[str, Any]:
         """Give the workload's arguments for an entry: the task's, with the entry's own over them."""

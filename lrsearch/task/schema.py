@@ -24,27 +24,6 @@ from pydantic_core import PydanticCustomError
 
 from lrsearch.ladder import LadderName
 
-EXAMPLES = {
-    "name": "name: my_task",
-    "arguments": "arguments: {batch_size: 32}",
-    "workload": "workload: my_task.py:workload",
-    "budget": "budget: {iterations: 5000, evaluate_every: 250}",
-    "iterations": "iterations: 5000",
-    "evaluate_every": "evaluate_every: 250",
-    "metric": "metric: {name: train_loss}",
-    "optimizers": "optimizers: {sgd: {lr: {start: 0.1}}}",
-    "search": "search: {limits: {lr: [1e-6, 10]}}",
-    "limits": "limits: {lr: [1e-6, 10]}",
-    "recipe": "recipe: {gradient_clip: 0.25}",
-    "resources": "resources: {cpus: 1}",
-    "screen": "screen: 1",
-    "confirm": "confirm: 3",
-    "cprop": "cprop: {c: 1}",
-    "start": "start: 0.1",
-    "of": "of: ENTRY",
-}
-"""What to write where a required key is missing, or a mapping is wanted."""
-
 
 def _wanted(words: str) -> WrapValidator:
     """Whatever is wrong with a value, say what is wanted in its place."""
@@ -75,6 +54,7 @@ NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"
 
 _GPUS = "0, a fraction of one GPU such as 0.25, or a whole number"
 _NAME = "a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'"
+_START = "a number, or auto"
 _NUMBER = "a number, {start: NUMBER} to search it or {of: ENTRY} to share it"
 
 Count = Annotated[int, Field(ge=1), WrapValidator(_whole), _wanted("a whole number of at least 1")]
@@ -98,8 +78,9 @@ class _Block(BaseModel):
 class SearchBlock(_Block):
     """Search this hyperparameter, from ``start`` outward along a ladder of values."""
 
-    start: Finite = Field(
-        description="The first guess, tried with its upper neighbour: a value of the ladder (0.01, 0.03)."
+    start: Annotated[Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)], _wanted(_START)] = Field(
+        description="The first guess, tried with its upper neighbour: a value of the ladder (0.01, 0.03). auto: "
+        "what a range test proposes; for learning rates."
     )
     ladder: Annotated[LadderName, _wanted("lr, c or beta")] = Field(
         default_factory=lambda: "lr",

@@ -1,6 +1,6 @@
 """Shared hyperparameters: what each refers to, and that no value waits for itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -14,7 +14,8 @@ def resolve_shares(document: Document, entries: Mapping[str, Entry]) -> dict[str
     """Give the entries with every share referring to a hyperparameter that is there.
 
     Raises:
-        TaskError: an entry or its hyperparameter is unknown, or shares form a circle.
+        TaskError: an entry or its hyperparameter is unknown, shares form a circle, or a start is left to a range
+            test that would have to wait for another search.
     """
     problems: list[Problem] = []
     resolved: dict[str, Entry] = {}
@@ -30,6 +31,7 @@ def resolve_shares(document: Document, entries: Mapping[str, Entry]) -> dict[str
         resolved[entry.name] = replace(entry, hyperparameters=hyperparameters)
     document.refuse(problems)
     document.refuse(_circle(document, resolved))
+    document.refuse(_starts(resolved))
     return resolved
 
 
@@ -73,6 +75,29 @@ def _target(own: SearchId, of: str, entries: Mapping[str, Entry]) -> SearchId | 
         )
     target = SearchId(of, name)
     return target if of != own.entry else _circle_problem([own] if target == own else [own, target])
+
+
+def _starts(entries: Mapping[str, Entry]) -> Iterable[Problem]:
+    """Range tests are made before any search: what they train with is known by then."""
+    graph = needs(entries)
+
+    def searches_before(own: SearchId) -> Iterator[SearchId]:
+        for needed in graph[own]:
+            if isinstance(entries[needed.entry].hyperparameters[needed.hyperparameter], Searched):
+                yield needed
+            else:
+                yield from searches_before(needed)
+
+    for entry in entries.values():
+        for own, searched in entry.searches():
+            waits_for = next(searches_before(own), None) if searched.start is None else None
+            if waits_for is not None:
+                key = ("optimizers", own.entry, *own.hyperparameter.split("."), "start")
+                yield Problem(
+                    key,
+                    f"{dotted(key)} is auto, but its trainings wait for the search {waits_for}, and a range test "
+                    "is made before all searches; give a number",
+                )
 
 
 def _circle(document: Document, entries: Mapping[str, Entry]) -> Iterable[Problem]:

@@ -128,7 +128,7 @@ def check_optimizers(task: Task) -> None:
 
 def stand_ins(task: Task, entry: Entry) -> dict[str, float]:
     """Give an entry's numbers before anything is chosen: starts in place of what is searched."""
-    starts = {search: searched.start for search, searched in task.searches().items()}
+    starts = {search: searched.guess for search, searched in task.searches().items()}
     return hyperparameters_of(task, entry.name, starts)
 
 

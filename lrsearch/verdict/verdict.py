@@ -46,7 +46,7 @@ class Verdict:
     tolerance: float
     ties: tuple[float, ...]
     iterations: int
-    """Iterations trained for this search, over all its replicas."""
+    """Iterations trained for this search, over all its replicas, and in the range test that proposed its start."""
 
     @property
     def name(self) -> str:

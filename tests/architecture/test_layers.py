@@ -10,7 +10,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 LAYERS: list[tuple[str, ...]] = [
-    ("cli", "run", "studies", "plan", "guards"),
+    ("cli", "run", "starts", "studies", "plan", "guards"),
     ("engine", "store", "training", "report"),
     ("coordinator",),
     ("searches",),
@@ -27,7 +27,7 @@ BESIDE = {
 ONLY_IN = {
     "ray": {"lrsearch/engine/ray.py"},
     "optuna": {"lrsearch/store/optuna.py"},
-    "sqlalchemy": {"lrsearch/store/optuna.py", "lrsearch/store/url.py"},
+    "sqlalchemy": {"lrsearch/store/database.py", "lrsearch/store/url.py"},
     "scipy": {"lrsearch/verdict/regret.py"},
     "typer": {
         "lrsearch/cli/entry.py",

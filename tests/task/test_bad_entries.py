@@ -61,8 +61,35 @@ BAD = [
         OPTIMIZERS + "  sgd: {lr: {start: 0.2}}\n",
         ":5:14 optimizers.sgd.lr.start is 0.2, on no rung of the lr ladder; give 0.1 or 0.3",
     ),
-    (OPTIMIZERS + "  sgd: {lr: {start: auto}}\n", ':5:14 optimizers.sgd.lr.start is "auto"; give a number'),
-    (OPTIMIZERS + "  sgd: {lr: {start: }}\n", ":5:14 optimizers.sgd.lr.start is empty; give a number"),
+    (
+        OPTIMIZERS + "  sgd: {lr: {start: automatic}}\n",
+        ':5:14 optimizers.sgd.lr.start is "automatic"; give a number, or auto',
+    ),
+    (
+        OPTIMIZERS + "  sgd: {cprop: {c: {start: auto}}}\n",
+        ":5:21 optimizers.sgd.cprop.c.start is auto, which is for learning rates alone; give a number",
+    ),
+    (
+        OPTIMIZERS + "  sgd: {lr: 1, weight_decay: {start: auto, ladder: lr}}\n",
+        ":5:31 optimizers.sgd.weight_decay.start is auto, which is for learning rates alone; give a number",
+    ),
+    (
+        OPTIMIZERS + "  sgd: {lr: {start: auto, ladder: c}}\n",
+        ":5:14 optimizers.sgd.lr.start is auto, which is for learning rates alone; give a number",
+    ),
+    (
+        OPTIMIZERS + "  sgd: {cprop: {c: {start: 1}}, lr: {start: auto}}\n",
+        ":5:38 optimizers.sgd.lr.start is auto, but its trainings wait for the search sgd/cprop.c, and a range test is made before all searches; give a number",
+    ),
+    (
+        OPTIMIZERS
+        + "  sgd: {momentum: {start: 0.9}, lr: 1}\n  b: {base: sgd, momentum: {of: sgd}, lr: {start: auto}}\n",
+        ":6:44 optimizers.b.lr.start is auto, but its trainings wait for the search sgd/momentum, and a range test is made before all searches; give a number",
+    ),
+    (
+        OPTIMIZERS + "  sgd: {lr: {start: }}\n",
+        ":5:14 optimizers.sgd.lr.start is empty; give a number, or auto",
+    ),
     (
         OPTIMIZERS + "  sgd: {lr: {strat: 0.1}}\n",
         ":5:14 optimizers.sgd.lr.strat is not a key here; did you mean start?",

@@ -1,0 +1,54 @@
+"""What deserves a warning in a task: a CProp whose statistics never come to their horizon."""
+
+from collections.abc import Iterator
+
+from lrsearch.ladder import BETA
+from lrsearch.task.document import Problem, dotted, shown
+from lrsearch.task.model import CPROP_PREFIX, Searched, Shared, Task
+from lrsearch.trial import SearchId
+
+_BETA = f"{CPROP_PREFIX}beta"
+_UNLESS_GIVEN = 0.999
+"""CProp's own default."""
+
+
+def warnings_of(task: Task) -> list[Problem]:
+    """Give what a task may say but surely does not mean: a ``beta`` whose horizon is longer than a training.
+
+    Those that are shared are left to the entry that they come from.
+    """
+    return list(_warnings(task))
+
+
+def horizon_text(task: Task, search: SearchId, value: float) -> str | None:
+    """Say that a value that a search chose has a horizon longer than a training; None if it is not so."""
+    return _too_long(task, value) if search.hyperparameter == _BETA else None
+
+
+def _warnings(task: Task) -> Iterator[Problem]:
+    inner: tuple[str, ...]
+    for entry in task.entries.values():
+        match entry.hyperparameters.get(_BETA):
+            case None if entry.wrapped_in_cprop:
+                inner, value, given = (), _UNLESS_GIVEN, " unless given"
+            case Searched() as searched:
+                inner, value, given = ("start",), searched.guess, ""
+            case float() as fixed:
+                inner, value, given = (), fixed, ""
+            case None | Shared():
+                continue
+        if problem := _too_long(task, value):
+            key = ("optimizers", entry.name, "cprop", "beta", *inner)
+            yield Problem(key, f"{dotted(key)} is {shown(value)}{given}; {problem}")
+
+
+def _too_long(task: Task, beta: float) -> str | None:
+    iterations = task.budget.iterations
+    horizon = round(1 / (1 - beta)) if beta < 1 else 0
+    if horizon <= iterations:
+        return None
+    fitting = BETA.value(BETA.rungs_within(0, 1 - 1 / iterations)[1])
+    return (
+        f"its horizon of {horizon:,} iterations is longer than a training of {iterations:,}; "
+        f"give at most {shown(fitting)}, or train longer"
+    )
