@@ -40,7 +40,8 @@ def plan(task: Task, only: frozenset[str] | None = None, place: Place | None = N
     from lrsearch.training.preflight import check_trains, measure_cost  # imports torch
     from lrsearch.training.range_test import iterations_at_most
 
-    task = task.with_range_tests(_range_tests(task, place)) if place is not None else task
+    if place is not None and any(searched.start is None for searched in task.searches().values()):
+        task = task.with_range_tests(_range_tests(task, place))
     parameters = check_trains(task)
     planned = []
     for search in searches:
