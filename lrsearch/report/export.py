@@ -4,6 +4,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 
 import lrsearch
 from lrsearch.errors import UnfinishedError
+from lrsearch.report.findings import iterations_saved
 from lrsearch.report.numbers import count_text
 from lrsearch.report.remaining import trainings_left
 from lrsearch.searches import (
@@ -19,10 +21,11 @@ from lrsearch.searches import (
     chosen_values,
     needed_by,
     nothing_to_wait_for,
+    skips_of,
     value_of,
 )
-from lrsearch.task.model import CPROP_PREFIX, Entry, Searched, Task
-from lrsearch.trial import SearchId
+from lrsearch.task.model import CPROP_PREFIX, Entry, Recipe, Searched, Task
+from lrsearch.trial import SearchId, Stopped
 from lrsearch.verdict import Row, Verdict
 
 NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|0x[\da-fA-F]+")
@@ -45,7 +48,9 @@ def chosen(
 
     The evidence of a search that has ended holds its ``candidates``, lowest value first: by value the ``mean`` and
     ``std`` of the metric over ``seeds``, or the ``outcome`` of one that could not be chosen: ``diverged`` (on
-    ``seeds_diverged`` of its seeds), ``did_not_learn`` or ``unfinished`` (a seed did not run to the end).
+    ``seeds_diverged`` of its seeds), ``did_not_learn``, ``stopped`` (a seed was ended early) or ``unfinished`` (a
+    seed did not run to the end). ``skipped`` says by value which seeds were not trained to the end, and why, and
+    ``iterations_saved`` what they would have cost. A ``recipe`` other than the usual stands at the top.
 
     Args:
         task: the task.
@@ -62,11 +67,13 @@ def chosen(
         _refuse_unfinished(task, by_search)
     covered = {name for name in task.entries if by_search.keys() >= {*needed_by(task, [name])}}
     metric = {"name": task.metric.name, "iteration": task.budget.iterations, "window": task.metric.window}
+    recipe = {name: value for name, value in asdict(task.recipe).items() if value != getattr(Recipe(), name)}
     return {
         "lrsearch": lrsearch.__version__,
         "task": task.name,
         "fingerprint": fingerprint,
         "metric": metric,
+        **({"recipe": recipe} if recipe else {}),
         "chosen": {
             name: _entry(task, entry, by_search) for name, entry in task.entries.items() if name in covered
         },
@@ -140,7 +147,7 @@ def _entry(task: Task, entry: Entry, states: Mapping[SearchId, SearchState]) -> 
     if CPROP_PREFIX in arguments:
         arguments["cprop"] = arguments.pop(CPROP_PREFIX)  # last, as it reads best
     content: dict[str, Any] = {"optimizer": entry.optimizer, "hyperparameters": arguments}
-    searches = {search.hyperparameter: _search(states[search]) for search, _ in entry.searches()}
+    searches = {search.hyperparameter: _search(task, states[search]) for search, _ in entry.searches()}
     return content | ({"searches": searches} if searches else {})
 
 
@@ -158,9 +165,9 @@ def _value(task: Task, name: SearchId, values: Mapping[SearchId, float]) -> floa
         return None
 
 
-def _search(state: SearchState) -> dict[str, Any]:
+def _search(task: Task, state: SearchState) -> dict[str, Any]:
     if state.verdict is not None:
-        return _evidence(state.verdict) | _start(state.searched)
+        return _evidence(task, state, state.verdict) | _start(state.searched)
     if state.waiting_for:
         return {
             "verdict": "not_searched",
@@ -179,8 +186,13 @@ def _start(searched: Searched) -> dict[str, Any]:
     return {"start": start | {"seeds": len(test.losses), "iterations": test.iterations}}
 
 
-def _evidence(verdict: Verdict) -> dict[str, Any]:
+def _evidence(task: Task, state: SearchState, verdict: Verdict) -> dict[str, Any]:
     row = verdict.chosen_row
+    skips = {
+        state.searched.ladder.value(skip.rung): {"seeds": list(skip.seeds), "reason": skip.reason}
+        for skip in skips_of(task, state)
+    }
+    stopped = {trial.spec.rung for trial in state.trials if isinstance(trial.outcome, Stopped)}
     return {
         "verdict": verdict.name,
         "resolved": verdict.resolved,
@@ -191,16 +203,17 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
         "bracket": list(verdict.bracket) if row else [],
         "ties": list(verdict.ties),
         "iterations": verdict.iterations,
-        "candidates": {row.value: _candidate(row) for row in verdict.rows},
-    }
+        "iterations_saved": iterations_saved(task, state),
+        "candidates": {row.value: _candidate(row, row.rung in stopped) for row in verdict.rows},
+    } | ({"skipped": skips} if skips else {})
 
 
-def _candidate(row: Row) -> dict[str, Any]:
+def _candidate(row: Row, stopped: bool) -> dict[str, Any]:
     """What is known of a candidate; flat, so that it stays one line."""
     if row.diverged:
         return {"outcome": "diverged", "seeds": row.seeds, "seeds_diverged": len(row.diverged)}
     if row.mean is None:
-        return {"outcome": "unfinished", "seeds": row.seeds}
+        return {"outcome": "stopped" if stopped else "unfinished", "seeds": row.seeds}
     numbers = {"mean": _rounded(row.mean, 6), "std": _rounded(row.std, 6), "seeds": row.seeds}
     return numbers if row.learned else {"outcome": "did_not_learn", **numbers}
 

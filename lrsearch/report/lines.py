@@ -11,6 +11,7 @@ from lrsearch.report.findings import Finding, Mark, findings, last_line
 from lrsearch.report.numbers import clock_text, count_text, spread_text, value_text
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import sentence
+from lrsearch.search import Launch
 from lrsearch.searches import SearchState, chosen_values, state_of
 from lrsearch.task.model import Task
 from lrsearch.trial import Failed, SearchId, Trial
@@ -20,7 +21,8 @@ from lrsearch.trial import Failed, SearchId, Trial
 class Lines:
     """Prints a line, with the time since the beginning, for what is worth one.
 
-    That is: each search as it begins, each candidate whose seeds have all ended, each failure, each verdict.
+    That is: each search as it begins, each candidate once nothing more of it is wanted for now, each failure, each
+    verdict.
     """
 
     task: Task
@@ -29,6 +31,7 @@ class Lines:
     clock: Callable[[], float]
     _began: float = field(init=False)
     _begun: set[SearchId] = field(init=False, default_factory=set)
+    _said: set[str] = field(init=False, default_factory=set)
 
     def begin(self) -> None:
         """Start the time and say which searches had ended before."""
@@ -72,8 +75,13 @@ class Lines:
         others = {known.search: known for known in self.coordinator.states if known.search != state.search}
         after = state_of(self.task, state.search, trials, chosen_values(others.values()))
         finding = next(f for f in findings(self.task, after) if f.rung == trial.spec.rung)
-        if finding.ended == finding.planned and finding.mark is not Mark.FAILED:
-            self._print(f"{state.search} = {value}: {_result(finding)}")
+        if finding.mark is Mark.FAILED or not (finding.mark.dead or _at_rest(after, finding)):
+            return
+        # Of one that diverged, or was stopped, more seeds end after it has been said.
+        line = f"{state.search} = {value}: {_result(finding)}"
+        if line not in self._said:
+            self._said.add(line)
+            self._print(line)
 
     def _state(self, search: SearchId) -> SearchState:
         return next(state for state in self.coordinator.states if state.search == search)
@@ -83,7 +91,14 @@ class Lines:
         self.console.print(f"{elapsed}  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
+def _at_rest(state: SearchState, finding: Finding) -> bool:
+    """Whether nothing of a candidate runs, nor is it to be trained on as far as is known."""
+    wanted = state.decision.replicas if isinstance(state.decision, Launch) else ()
+    return not finding.running and all(rung != finding.rung for rung, _ in wanted)
+
+
 def _result(finding: Finding) -> str:
     if finding.mark.dead or finding.mean is None:
-        return finding.words
-    return f"{spread_text(finding.mean, finding.std)} over {count_text(finding.ended, 'seed')}"
+        why = f", {finding.skipped.reason}" if finding.skipped and not finding.mark.dead else ""
+        return f"{finding.words}{why}"
+    return f"{spread_text(finding.mean, finding.std)} over {count_text(finding.whole, 'seed')}"

@@ -14,7 +14,7 @@ from lrsearch.report.numbers import percent_text, spread_text, value_text
 from lrsearch.report.palette import DARK, LIGHT, dark_of
 from lrsearch.report.plots import curves_figure, to_png, to_svg, valley_figure
 from lrsearch.report.sentences import sentence
-from lrsearch.report.tables import cells, footnote, spent_text
+from lrsearch.report.tables import cells, footnote, skipped_texts, spent_text
 from lrsearch.searches import SearchState, nothing_to_wait_for
 from lrsearch.task.document import Problem
 from lrsearch.task.horizon import warnings_of
@@ -175,9 +175,22 @@ def _section(
     pictures: Iterable[str],
 ) -> str:
     slug = _slug(state.search)
-    rows = [_candidate(finding) for finding in found]
-    heads = ("", state.search.hyperparameter, task.metric.name, "± std", "seeds", "worse by", "verdict")
-    evidence = _table(f"Candidates of {state.search}", heads, rows, numbers=(1, 2, 3, 4, 5)) if rows else ""
+    found = [*found]
+    smoothed = task.metric.window > 1
+    rows = [_candidate(finding, smoothed) for finding in found]
+    last = ["last"] if smoothed else []
+    heads = (
+        "",
+        state.search.hyperparameter,
+        task.metric.name,
+        "± std",
+        *last,
+        "seeds",
+        "worse by",
+        "verdict",
+    )
+    numbers = range(1, len(heads) - 1)
+    evidence = _table(f"Candidates of {state.search}", heads, rows, numbers) if rows else ""
     return "\n".join(
         (
             f'<section aria-labelledby="{slug}">',
@@ -185,14 +198,29 @@ def _section(
             f"<p>{escape(sentence(task, state, states))}</p>",
             *pictures,
             evidence,
+            _skipped(state, found),
             f'<p class="soft">{escape(spent_text(task, state))}</p>',
             "</section>",
         )
     )
 
 
-def _candidate(finding: Finding) -> str:
-    value, *numbers = cells(finding)
+def _skipped(state: SearchState, found: Iterable[Finding]) -> str:
+    """Say in a list what was not trained, or not to the end, and why; nothing if all was."""
+    items = "".join(
+        f"<li>{escape(f'{state.search.hyperparameter} {values}, {words}')}</li>"
+        for values, words in skipped_texts(found)
+    )
+    return (
+        f'<div class="soft">Not trained, or not to the end:<ul class="skipped">{items}</ul></div>'
+        if items
+        else ""
+    )
+
+
+def _candidate(finding: Finding, smoothed: bool) -> str:
+    value, mean, std, last, *others = cells(finding)
+    numbers = (mean, std, *([last] if smoothed else []), *others)
     columns = "".join(f'<td class="number">{escape(text)}</td>' for text in numbers)
     return (
         f'<tr class="{finding.mark.name.lower()}"><td aria-hidden="true">{finding.mark.glyph}</td>'
@@ -224,9 +252,13 @@ def _caption(task: Task, state: SearchState, found: Sequence[Finding], kind: str
         alternative = f"Curves of {metric} by iteration for each {name}. At the end, {ends}."
         diverged = any(finding.mark is Mark.DIVERGED for finding in found)
         dashed = " Dashed: seeds of a candidate that diverged." if diverged else ""
-        return alternative, f"Mean over seeds; the band is one standard deviation.{dashed}"
+        stopped = any(finding.mark is Mark.STOPPED for finding in found)
+        squares = " A square ends the curve of a seed that was stopped." if stopped else ""
+        return alternative, f"Mean over seeds; the band is one standard deviation.{dashed}{squares}"
     alternative = f"{metric} at iteration {task.budget.iterations} over the ladder of {name}. {ends}."
-    return alternative, "The valley: where each candidate ended. What did not learn stands at the edge."
+    stopped = any(finding.mark is Mark.STOPPED for finding in found)
+    edge = "What did not learn or was stopped" if stopped else "What did not learn"
+    return alternative, f"The valley: where each candidate ended. {edge} stands at the edge."
 
 
 def _figure(svg: str, alternative: str, caption: str) -> str:

@@ -69,6 +69,13 @@ def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> st
     )
 
 
+def _caution(task: Task, verdict: Verdict) -> str:
+    """What is wrong with the chosen value beside its evidence, as a sentence of its own."""
+    assert verdict.chosen is not None, "a search that found something chose it"
+    problem = horizon_text(task, verdict.search, verdict.chosen)
+    return f" But {problem}." if problem else ""
+
+
 def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
     """Say by what another than the one with the best mean was chosen; nothing if it was not."""
     assert not isinstance(verdict.ending, NoneLearned), "what found nothing prefers nothing"
@@ -80,13 +87,6 @@ def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
         f"the {prefer} of those that may be the best (search.prefer: {prefer}), "
         f"though {value_text(best)} has the best mean"
     )
-
-
-def _caution(task: Task, verdict: Verdict) -> str:
-    """What is wrong with the chosen value beside its evidence, as a sentence of its own."""
-    assert verdict.chosen is not None, "a search that found something chose it"
-    problem = horizon_text(task, verdict.search, verdict.chosen)
-    return f" But {problem}." if problem else ""
 
 
 def _none_learned(task: Task, state: SearchState) -> str:
@@ -147,7 +147,7 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
         return f"{words}how much it may lose to the best cannot be said from {_seeds(verdict.chosen_row)}"
     sure = f"with {percent_text(CONFIDENCE)} confidence"
     looked = seeds_looked_at(task, state)
-    resolved = f", which {count_text(looked[-1], 'seed')} resolved" if looked and verdict.resolved else ""
+    resolved = f", resolved with {count_text(looked[-1], 'seed')}" if looked and verdict.resolved else ""
     beyond = f"; this does not cover {uncovered}" if uncovered else ""
     if verdict.regret_at_most == 0:
         return f"{sure} it is the best of those trained{resolved}{beyond}"

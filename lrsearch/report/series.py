@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from lrsearch.report.findings import Finding, diverged_at
 from lrsearch.searches import SearchState
 from lrsearch.task.model import Task
-from lrsearch.trial import Finished
+from lrsearch.trial import Finished, Stopped, Trial
 
 EARLY = 0.04
 """The share of a training whose evaluations do not set the range of a picture."""
@@ -27,18 +27,35 @@ class Band:
 
 
 def band(finding: Finding) -> Band | None:
-    """Average a candidate's seeds over the iterations that all have; None if one diverged or none began.
+    """Average a candidate's seeds over the iterations that all have; None if one diverged or none can be averaged.
 
-    A seed that diverged is never averaged away: such a candidate is drawn seed by seed.
+    A seed that diverged is never averaged away: such a candidate is drawn seed by seed. One that was stopped is
+    drawn by itself, and so is one that still runs beside others that ran to the end.
     """
-    curves = [trial.curve for trial in finding.replicas if trial.curve]
-    if not curves or any(diverged_at(trial) is not None for trial in finding.replicas):
+    if any(diverged_at(trial) is not None for trial in finding.replicas):
+        return None
+    whole = [trial for trial in finding.replicas if isinstance(trial.outcome, Finished)]
+    averaged = whole or finding.running
+    curves = [trial.curve for trial in averaged if trial.curve]
+    if not curves:
         return None
     values = [{evaluation.iteration: evaluation.value for evaluation in curve} for curve in curves]
     iterations = sorted(set.intersection(*(set(of_seed) for of_seed in values)))
     columns = [[of_seed[iteration] for of_seed in values] for iteration in iterations]
     deviations = tuple(stdev(column) if len(column) > 1 else 0.0 for column in columns)
     return Band(tuple(iterations), tuple(fmean(column) for column in columns), deviations)
+
+
+def single_curves(finding: Finding) -> tuple[Trial, ...]:
+    """Give the trainings that are drawn one by one: all of a candidate that diverged, those stopped or late."""
+    if any(diverged_at(trial) is not None for trial in finding.replicas):
+        return finding.replicas
+    whole = any(isinstance(trial.outcome, Finished) for trial in finding.replicas)
+    return tuple(
+        trial
+        for trial in finding.replicas
+        if trial.curve and (isinstance(trial.outcome, Stopped) or (whole and not trial.ended))
+    )
 
 
 def seed_values(finding: Finding) -> list[float]:
@@ -62,6 +79,13 @@ def shown_range(task: Task, found: Sequence[Finding]) -> tuple[float, float]:
         for iteration, mean, deviation in zip(of.iterations, of.means, of.deviations, strict=True)
         for value in (mean - deviation, mean + deviation)
         if isfinite(value)
+    ]
+    points += [
+        (evaluation.iteration, evaluation.value)
+        for finding in alive
+        for trial in single_curves(finding)
+        for evaluation in trial.curve
+        if isfinite(evaluation.value)
     ]
     shown = [value for iteration, value in points if iteration >= settled] or [value for _, value in points]
     if not shown:

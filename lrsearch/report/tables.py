@@ -1,5 +1,6 @@
 """Tables for a terminal: where a study stands (``status``) and why each value was chosen (``explain``)."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from rich import box
@@ -10,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lrsearch.report.board import ending_text, more_text
-from lrsearch.report.findings import Finding, Mark, findings
-from lrsearch.report.numbers import count_text, difference_text, places_of, value_text, with_places
+from lrsearch.report.findings import Finding, Mark, findings, iterations_saved
+from lrsearch.report.numbers import and_text, count_text, difference_text, places_of, value_text, with_places
 from lrsearch.report.remaining import trainings_ended, trainings_left
-from lrsearch.report.sentences import sentence
+from lrsearch.report.sentences import seeds_looked_at, sentence
 from lrsearch.report.starts import start_text
 from lrsearch.report.strip import strip, strip_width, style_of
 from lrsearch.searches import SearchState, nothing_to_wait_for
@@ -38,7 +39,7 @@ def status_table(
     by_search = {state.search: state for state in states}
     names = max(len("search"), *(len(str(search)) for search in by_search))
     ladders = [findings(task, state) for state in by_search.values()]
-    ladder_width = strip_width(ladders, width - names - STATE_WIDTH - 4)
+    ladder_width = strip_width(ladders, width - names - STATE_WIDTH - 6)
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", show_edge=False
     )
@@ -70,6 +71,7 @@ def explain(task: Task, states: Iterable[SearchState]) -> RenderableType:
         found = findings(task, state)
         if any(finding.row for finding in found):
             parts.append(candidates_table(task, state, found))
+            parts.append(skipped_table(state, found))
         parts.append(Padding(Text(sentence(task, state, by_search)), (0, 1)))
         parts.append(Padding(Text(spent_text(task, state), style="dim"), (0, 1, 1, 1)))
     parts += [Text(warning.sentence, style="yellow") for warning in warnings_of(task)]
@@ -85,17 +87,21 @@ def candidates_table(task: Task, state: SearchState, found: Iterable[Finding]) -
     table.add_column(name, justify="right")
     table.add_column(task.metric.name, justify="right")
     table.add_column("± std", justify="right")
+    smoothed = task.metric.window > 1
+    if smoothed:
+        table.add_column("last", justify="right")
     table.add_column("seeds", justify="right")
     table.add_column("worse by", justify="right")
     table.add_column("verdict", overflow="fold")
     for finding in found:
-        value, mean, std, seeds, worse = cells(finding)
+        value, mean, std, last, seeds, worse = cells(finding)
         style = style_of(finding.mark)
         table.add_row(
             Text(finding.mark.glyph, style=style),
             value,
             mean,
             std,
+            *([last] if smoothed else []),
             seeds,
             worse,
             Text(finding.words, style=style),
@@ -103,11 +109,38 @@ def candidates_table(task: Task, state: SearchState, found: Iterable[Finding]) -
     return table
 
 
-def cells(finding: Finding) -> tuple[str, str, str, str, str]:
-    """Give a candidate's value, mean, spread, seeds and paired difference as text; "" for what it has not."""
+def skipped_table(state: SearchState, found: Iterable[Finding]) -> RenderableType:
+    """Draw which seeds of which candidates were not trained to the end and why; nothing if all were."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", max_width=24)
+    table.add_column(style="dim")
+    for values, words in skipped_texts(found):
+        table.add_row(f"{state.search.hyperparameter} {values}", words)
+    if not table.row_count:
+        return Group()
+    return Padding(Group(Text("not trained, or not to the end:", style="dim"), table), (0, 1, 1, 1))
+
+
+def skipped_texts(found: Iterable[Finding]) -> list[tuple[str, str]]:
+    """Say of which values which seeds were not trained to the end, and why; values that share that together."""
+    values: defaultdict[tuple[tuple[int, ...], str], list[str]] = defaultdict(list)
+    for finding in found:
+        if finding.skipped is not None:
+            values[finding.skipped.seeds, finding.skipped.reason].append(value_text(finding.value))
+    return [
+        (and_text(of), f"seed{'s' * (len(seeds) > 1)} {and_text(map(str, seeds))}: {reason}")
+        for (seeds, reason), of in values.items()
+    ]
+
+
+def cells(finding: Finding) -> tuple[str, str, str, str, str, str]:
+    """Give a candidate's numbers as text: "" for what it has not.
+
+    These are its value, mean and spread, the mean of its last evaluations, its seeds and its paired difference.
+    """
     mean, std = finding.mean, finding.std
     places = places_of(mean) if mean is not None else None
-    of_planned = f" of {finding.planned}" if finding.ended < finding.planned else ""
+    of_planned = f" of {finding.planned}" if finding.whole < finding.planned else ""
     worse = ""
     if finding.relative is not None:
         worse = difference_text(finding.relative, finding.relative_error)
@@ -115,7 +148,8 @@ def cells(finding: Finding) -> tuple[str, str, str, str, str]:
         value_text(finding.value),
         "" if mean is None else with_places(mean, places),
         "" if std is None else with_places(std, places),
-        f"{finding.ended}{of_planned}",
+        "" if finding.last is None else with_places(finding.last, places),
+        f"{finding.whole}{of_planned}",
         worse,
     )
 
@@ -130,16 +164,22 @@ def spent_text(task: Task, state: SearchState) -> str:
     start = start_text(state.searched)
     if test is not None:
         trainings, iterations = f"{trainings} and a range test", iterations + test.iterations
-    return f"{trainings}, {iterations:,} iterations{took}" + (f"; {start}" if start else "")
+    saved = iterations_saved(task, state)
+    spared = f"; {saved:,} iterations saved" if saved else ""
+    looked = seeds_looked_at(task, state) if state.verdict else ()
+    looks = f"; looked at with {and_text(map(str, looked))} seeds" if looked else ""
+    return f"{trainings}, {iterations:,} iterations{took}{spared}{looks}" + (f"; {start}" if start else "")
 
 
 def footnote(task: Task) -> str:
     """Say what the columns of the evidence mean."""
-    window = f" (mean of its last {task.metric.window})" if task.metric.window > 1 else ""
+    smoothed = task.metric.window > 1
+    window = f", the mean of its last {task.metric.window} evaluations" if smoothed else ""
+    last = " Last: the last evaluation alone, over seeds." if smoothed else ""
     better = "low" if task.metric.mode == "min" else "high"
     return (
         f"{task.metric.name} at iteration {task.budget.iterations}{window}, better if {better}: mean and "
-        "standard deviation over seeds. Worse by: mean difference to the chosen one on the same seeds ± its "
+        f"standard deviation over seeds.{last} Worse by: mean difference to the chosen one on the same seeds ± its "
         "standard error, against the chosen one's mean."
     )
 

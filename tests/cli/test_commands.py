@@ -16,9 +16,9 @@ DRY_RUN = """\
 
  search   first candidates   limits         trainings    each   parameters
  ─────────────────────────────────────────────────────────────────────────
- sgd/lr   0.1, 0.3           1e-8 to 1000   at least 6   1 s    8
+ sgd/lr   0.1, 0.3           1e-8 to 1000   at least 4   1 s    8
 
-At least 6 trainings, 1 s in all if one follows the other; workers divide them.
+At least 4 trainings, 1 s in all if one follows the other; workers divide them.
 Nothing was written.
 """
 STATUS = """\
@@ -80,7 +80,7 @@ DATA = """\
 """
 FILES = "studies/valley/report.html\nstudies/valley/chosen.yaml\n"
 RUN = f"""\
-CLOCK  sgd/lr: searched from 0.1, at least 6 trainings of 20 iterations each
+CLOCK  sgd/lr: searched from 0.1, at least 4 trainings of 20 iterations each
 CLOCK  sgd/lr = 0.1: 0.5578 ± 0.4284 over 2 seeds
 CLOCK  sgd/lr = 0.3: 0.05098 ± 0.05210 over 2 seeds
 CLOCK  sgd/lr = 1: 0.3998 ± 0.3209 over 2 seeds
@@ -174,7 +174,7 @@ def test_a_dry_run_as_json(cli, tmp_path):
                 "first_candidates": [0.1, 0.3],
                 "limits": [1e-8, 1000.0],
                 "waits_for": [],
-                "trainings_at_least": 6,
+                "trainings_at_least": 4,
                 "parameters": 8,
             }
         }
@@ -293,7 +293,7 @@ def test_a_study_that_has_just_begun_is_shown(cli, tmp_path):
     interrupted(cli, evaluations=2)
     assert "0.1" in cli("status", "valley")[1]
     assert (
-        "sgd/lr: no candidate has ended and learned yet, at least 6 trainings to go."
+        "sgd/lr: no candidate has ended and learned yet, at least 4 trainings to go."
         in cli("explain", "valley")[1]
     )
     assert cli("report", "valley")[1].split()[0] == "studies/valley/report.html"

@@ -25,8 +25,8 @@ from lrsearch.ladder import LR
 from lrsearch.report import export
 from lrsearch.report.export import chosen, to_yaml, write_yaml
 from lrsearch.store.memory import MemoryStore
-from lrsearch.task.model import Shared
-from lrsearch.trial import SearchId, TrialSpec
+from lrsearch.task.model import Recipe, SearchSettings, Shared
+from lrsearch.trial import SearchId, Stopped, TrialSpec
 
 MADE_WITH = {"torch": "2.13.0", "device": "cpu", "date": "2026-11-23T11:40:00Z"}
 CHOSEN = """\
@@ -47,15 +47,20 @@ chosen:
         std: 0.012271
         seeds: 3
         bracket: [0.01, 0.1]
-        ties: [0.1, 0.3]
-        iterations: 76000
+        ties: [0.01, 0.1, 0.3]
+        iterations: 75250
+        iterations_saved: 500
         candidates:
           0.01: {mean: 0.42121, std: 0.0102993, seeds: 3}
           0.03: {mean: 0.38883, std: 0.012271, seeds: 3}
           0.1: {mean: 0.390539, std: 0.00903444, seeds: 3}
           0.3: {mean: 0.405951, std: 0.00953789, seeds: 3}
           1.0: {mean: 0.450423, std: 0.010751, seeds: 3}
-          3.0: {outcome: diverged, seeds: 3, seeds_diverged: 3}
+          3.0: {outcome: diverged, seeds: 1, seeds_diverged: 1}
+        skipped:
+          3.0:
+            seeds: [1, 2]
+            reason: seed 0 diverged at iteration 250, so it did not learn
   adam:
     optimizer: adam
     hyperparameters:
@@ -72,6 +77,7 @@ chosen:
         bracket: [0.0003, 0.003]
         ties: []
         iterations: 60000
+        iterations_saved: 0
         candidates:
           0.0001: {mean: 0.33881, std: 0.00953702, seeds: 3}
           0.0003: {mean: 0.317684, std: 0.00674293, seeds: 3}
@@ -99,6 +105,7 @@ chosen:
         bracket: [1.0, 9.0]
         ties: []
         iterations: 45000
+        iterations_saved: 0
         candidates:
           1.0: {mean: 0.35596, std: 0.00813542, seeds: 3}
           3.0: {mean: 0.350123, std: 0.00809855, seeds: 3}
@@ -157,14 +164,14 @@ def test_an_unfinished_study_is_refused_with_what_is_left():
     with pytest.raises(UnfinishedError) as refused:
         content(Run(paper_task()).go(evaluations=150))
     assert str(refused.value) == (
-        "fashion_mnist_fc has not ended: sgd/lr: at least 4 of 9 trainings to go; adam/lr: at least 6 of 9 trainings "
-        "to go; cprop_sgd/cprop.c: at least 6 of 6 trainings to go; go on with: lrsearch resume fashion_mnist_fc, "
+        "fashion_mnist_fc has not ended: sgd/lr: at least 1 of 5 trainings to go; adam/lr: at least 2 of 5 trainings "
+        "to go; cprop_sgd/cprop.c: at least 4 of 4 trainings to go; go on with: lrsearch resume fashion_mnist_fc, "
         "or export what there is with --partial"
     )
 
 
 def test_a_failed_training_is_named_as_failed():
-    with pytest.raises(UnfinishedError, match=r"sgd/lr: at least 8 of 9 trainings to go \(1 failed\)"):
+    with pytest.raises(UnfinishedError, match=r"sgd/lr: at least 4 of 5 trainings to go \(1 failed\)"):
         content(failing())
 
 
@@ -196,6 +203,42 @@ def test_a_candidate_that_diverged_on_one_seed_has_no_mean():
     candidate = content(run)["chosen"]["sgd"]["searches"]["lr"]["candidates"][0.3]
     assert candidate.keys() == {"outcome", "seeds", "seeds_diverged"}
     assert (candidate["outcome"], candidate["seeds_diverged"]) == ("diverged", 1)
+
+
+def test_seeds_that_a_divergence_spared_are_skipped_at_what_it_cost():
+    run = Run(
+        sgd(0.3, (0.01, 3.0)),
+        lambda spec, i: nan if spec.seed == 0 and spec.rung == 0 and i else valley(spec, i),
+    )
+    run.go()
+    found = content(run)["chosen"]["sgd"]["searches"]["lr"]
+    assert found["candidates"][1.0]["outcome"] == "diverged"
+    assert found["skipped"][1.0] == {
+        "seeds": [1, 2],
+        "reason": "seed 0 diverged at iteration 250, so it did not learn",
+    }
+    assert found["iterations_saved"] == 2 * 250
+
+
+def test_a_raced_candidate_is_stopped_and_the_rest_of_its_trainings_saved():
+    run = Run(sgd(0.1, (1e-3, 3.0), settings=SearchSettings(race=True)), workers=1).go()
+    state = run.states()[SearchId("sgd", "lr")]
+    found = content(run, partial=True)["chosen"]["sgd"]["searches"]["lr"]
+    stopped = [trial for trial in state.trials if isinstance(trial.outcome, Stopped)]
+    assert stopped, "the race ended something"
+    for trial in stopped:
+        value = trial.spec.hyperparameters["lr"]
+        assert found["candidates"][value]["outcome"] == "stopped"
+        assert trial.spec.seed in found["skipped"][value]["seeds"]
+    unspent = sum(5000 - trial.iterations for trial in stopped)
+    assert found["iterations_saved"] >= unspent
+    assert found["iterations"] == sum(trial.iterations for trial in state.trials)
+
+
+def test_a_recipe_other_than_the_usual_stands_at_the_top():
+    run = Run(sgd(0.1, (1e-8, 1e3), recipe=Recipe(gradient_clip=0.25, precision="bf16"))).go()
+    assert content(run)["recipe"] == {"gradient_clip": 0.25, "precision": "bf16"}
+    assert "recipe" not in content(Run(sgd(0.1, (1e-8, 1e3))).go())
 
 
 def test_a_candidate_that_was_left_behind_half_trained_is_unfinished():

@@ -83,7 +83,7 @@ def test_the_verdicts_come_first_then_the_values_then_the_evidence(finished, tmp
         for tag, attributes in page.elements
         if tag in ("ul", "h2")
     ]
-    assert order == ["verdicts", "values", "sgd-lr", "adam-lr", "cprop_sgd-cprop.c"]
+    assert order == ["verdicts", "values", "sgd-lr", "skipped", "adam-lr", "cprop_sgd-cprop.c"]
 
 
 def test_the_yaml_in_the_page_is_that_of_the_file(finished, tmp_path):

@@ -5,12 +5,13 @@ from xml.etree import ElementTree
 
 import pytest
 from matplotlib.image import imread
-from report_runs import Run, accuracy_over_beta, at_limit, failing, none_learned, one_seed, paper_task
+from report_runs import Run, accuracy_over_beta, at_limit, failing, none_learned, one_seed, paper_task, sgd
 
 from lrsearch.report.findings import findings
 from lrsearch.report.palette import DARK, LIGHT, dark_of
 from lrsearch.report.plots import curves_figure, to_png, to_svg, valley_figure
-from lrsearch.trial import SearchId
+from lrsearch.task.model import SearchSettings
+from lrsearch.trial import SearchId, Stopped
 
 SGD = SearchId("sgd", "lr")
 RUNS = {
@@ -20,6 +21,8 @@ RUNS = {
     "one seed": one_seed,
     "a metric to be high, over beta": accuracy_over_beta,
     "running": lambda: Run(paper_task()).go(evaluations=150),
+    "raced": lambda: Run(paper_task(settings=SearchSettings(race=True))).go(evaluations=150),
+    "screened": lambda: Run(paper_task(settings=SearchSettings(screen=1))).go(evaluations=200),
     "first evaluations": lambda: Run(paper_task()).go(evaluations=2),
 }
 
@@ -46,7 +49,7 @@ def test_every_state_of_a_search_can_be_drawn(name, draw, tmp_path):
 
 def test_curves_are_named_where_they_end_and_the_chosen_one_stands_out(finished):
     figure = curves_figure(finished.task, finished.states()[SGD])
-    assert words(figure) == ["0.01", "0.03 ★", "0.1 ≈", "0.3 ≈", "1", "3 ✗", "lr"]
+    assert words(figure) == ["0.01 ≈", "0.03 ★", "0.1 ≈", "0.3 ≈", "1", "3 ✗", "lr"]
     bold = [text.get_text() for text in figure.axes[0].texts if text.get_fontweight() == "bold"]
     assert bold == ["0.03 ★"]
     heights = sorted(text.get_position()[1] for text in figure.axes[0].texts[:-1])
@@ -56,7 +59,27 @@ def test_curves_are_named_where_they_end_and_the_chosen_one_stands_out(finished)
 def test_a_diverged_seed_is_marked_where_it_ended(finished):
     axes = curves_figure(finished.task, finished.states()[SGD]).axes[0]
     marks = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "x"]
-    assert marks == [250, 500, 250]
+    assert marks == [250]
+
+
+def test_a_stopped_curve_ends_in_a_square_where_it_was_stopped():
+    run = Run(sgd(0.1, (1e-3, 3.0), settings=SearchSettings(race=True)), workers=1).go()
+    state = run.states()[SGD]
+    stopped = [trial.iterations for trial in state.trials if isinstance(trial.outcome, Stopped)]
+    assert stopped, "the race ended something"
+    axes = curves_figure(run.task, state).axes[0]
+    assert sorted(line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s") == sorted(stopped)
+
+
+def test_a_candidate_with_fewer_seeds_is_a_hollow_square_off_the_line():
+    run = Run(sgd(1.0, (1e-8, 1e3), settings=SearchSettings(screen=1))).go()
+    axes = valley_figure(run.task, run.states()[SGD]).axes[0]
+    squares = {
+        line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s" and line.get_markersize() == 8
+    }
+    assert squares == {log10(1.0), log10(0.3)}
+    assert "fewer seeds" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert not squares & {*axes.lines[0].get_xdata()}
 
 
 def test_the_valley_has_a_point_a_candidate_on_a_log_axis(finished):
@@ -67,7 +90,7 @@ def test_the_valley_has_a_point_a_candidate_on_a_log_axis(finished):
     assert "diverged" in words(figure)
     assert any(word.startswith("95 % sure:\nnone is truly\nbelow 0.3") for word in words(figure))
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert legend == ["mean ± std over seeds", "one seed", "chosen", "may be as good", "did not learn"]
+    assert legend == ["mean ± std", "one seed", "chosen", "may be as good", "did not learn"]
 
 
 def test_a_ladder_of_betas_is_even_in_one_minus_beta():

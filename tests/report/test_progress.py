@@ -1,6 +1,7 @@
 """A run as it is shown: lines in a log, a board on a terminal."""
 
 import io
+import re
 import threading
 from time import perf_counter
 
@@ -13,6 +14,7 @@ from lrsearch.report.numbers import percent_text
 from lrsearch.report.pace import Pace
 from lrsearch.report.progress import REFRESHES_PER_SECOND, Progress
 from lrsearch.report.sentences import sentence
+from lrsearch.task.model import SearchSettings
 from lrsearch.trial import Evaluation, SearchId
 
 SGD = SearchId("sgd", "lr")
@@ -42,53 +44,53 @@ def board_text(run: Run, width: int = 80) -> str:
 
 
 LINES = """\
-0:00:00  sgd/lr: searched from 1, at least 9 trainings of 5000 iterations each
-0:00:00  adam/lr: searched from 1e-4, at least 9 trainings of 5000 iterations each
+0:00:00  sgd/lr: searched from 1, at least 5 trainings of 5000 iterations each
+0:00:00  adam/lr: searched from 1e-4, at least 5 trainings of 5000 iterations each
 0:02:35  sgd/lr = 1: 0.4504 ± 0.0108 over 3 seeds
 0:02:35  adam/lr = 1e-4: 0.3388 ± 0.0095 over 3 seeds
-0:03:32  sgd/lr = 3: diverged at iteration 250 (seeds 0, 2), 500 (seed 1)
-0:04:25  adam/lr = 3e-4: 0.3177 ± 0.0067 over 3 seeds
-0:06:17  sgd/lr = 0.3: 0.4060 ± 0.0095 over 3 seeds
-0:07:02  adam/lr = 1e-3: 0.3078 ± 0.0066 over 3 seeds
-0:08:55  sgd/lr = 0.1: 0.3905 ± 0.0090 over 3 seeds
-0:09:40  adam/lr = 3e-3: 0.3206 ± 0.0069 over 3 seeds
-0:10:40  sgd/lr = 0.03: 0.3888 ± 0.0123 over 3 seeds
-0:12:25  sgd/lr = 0.01: 0.4212 ± 0.0103 over 3 seeds
-0:12:27  cprop_sgd/cprop.c: searched from 1, at least 6 trainings of 5000 iterations each
-0:14:10  cprop_sgd/cprop.c = 1: 0.3560 ± 0.0081 over 3 seeds
-0:15:02  cprop_sgd/cprop.c = 3: 0.3501 ± 0.0081 over 3 seeds
-0:16:47  cprop_sgd/cprop.c = 9: 0.3557 ± 0.0083 over 3 seeds
+0:02:40  sgd/lr = 3: diverged at iteration 250 (seed 0)
+0:05:12  adam/lr = 3e-4: 0.3177 ± 0.0067 over 3 seeds
+0:05:17  sgd/lr = 0.3: 0.4060 ± 0.0095 over 3 seeds
+0:07:50  adam/lr = 1e-3: 0.3078 ± 0.0066 over 3 seeds
+0:07:55  sgd/lr = 0.1: 0.3905 ± 0.0090 over 3 seeds
+0:10:27  adam/lr = 3e-3: 0.3206 ± 0.0069 over 3 seeds
+0:10:32  sgd/lr = 0.03: 0.3888 ± 0.0123 over 3 seeds
+0:12:17  sgd/lr = 0.01: 0.4212 ± 0.0103 over 3 seeds
+0:12:20  cprop_sgd/cprop.c: searched from 1, at least 4 trainings of 5000 iterations each
+0:14:02  cprop_sgd/cprop.c = 1: 0.3560 ± 0.0081 over 3 seeds
+0:14:55  cprop_sgd/cprop.c = 3: 0.3501 ± 0.0081 over 3 seeds
+0:16:40  cprop_sgd/cprop.c = 9: 0.3557 ± 0.0083 over 3 seeds
 """
 BEFORE = """\
 
-sgd/lr              1       3                        0 running, ≥ 9 more
+sgd/lr              1       3                        0 running, ≥ 5 more
                    ·       ·
 
-adam/lr             1e-4    3e-4                     0 running, ≥ 9 more
+adam/lr             1e-4    3e-4                     0 running, ≥ 5 more
                    ·       ·
 
 cprop_sgd/cprop.c                                    waits for
                                                      sgd/lr
 
-0 trainings ended, 0 running, at least 24 more   0:00:00
+0 trainings ended, 0 running, at least 14 more   0:00:00
 """
 BETWEEN = """\
 
-sgd/lr              1       3                        0 running, ≥ 4 more
-1 so far           ★0.4504 ✗
+sgd/lr              0.3     1       3                1 running, maybe last
+1 so far           ▶15 %   ★0.4504 ✗                 ━━━━━━━          45 %
 
-adam/lr             1e-4    3e-4                     2 running, ≥ 4 more
-1e-4 so far        ★0.3388 ▶28 %                     ━━━━━━╸          42 %
+adam/lr             1e-4    3e-4                     1 running, ≥ 1 more
+1e-4 so far        ★0.3388 ▶18 %                     ━━━━━━━━╸        55 %
 
 cprop_sgd/cprop.c                                    waits for
                                                      sgd/lr
 
-8 trainings ended, 2 running, at least 14 more   0:00:00, at least 7 min to go
+7 trainings ended, 2 running, at least 5 more   0:00:00, at least 3 min to go
 """
 AFTER = """\
 
 sgd/lr              0.01    0.03    0.1     0.3…     bracketed, unresolved
-= 0.03              0.4212 ★0.3888 ≈0.3905 ≈0.4060   loses ≤ REGRET
+= 0.03             ≈0.4212 ★0.3888 ≈0.3905 ≈0.4060   loses ≤ REGRET
 
 adam/lr             1e-4    3e-4    1e-3    3e-3     bracketed, resolved
 = 1e-3              0.3388  0.3177 ★0.3078  0.3206   the best of these
@@ -96,7 +98,7 @@ adam/lr             1e-4    3e-4    1e-3    3e-3     bracketed, resolved
 cprop_sgd/cprop.c   1       3       9                bracketed, resolved
 = 3                 0.3560 ★0.3501  0.3557           the best of these
 
-39 trainings ended   0:00:00
+37 trainings ended   0:00:00
 """
 
 
@@ -115,8 +117,8 @@ def test_a_run_that_goes_on_says_where_it_stands():
     first = Watched(paper_task())
     first.go(evaluations=330)
     assert Watched(paper_task(), store=first.run.store).go(evaluations=4) == (
-        "0:00:00  adam/lr: goes on, 8 trainings ended before, at least 1 training to go\n"
-        "0:00:00  sgd/lr: goes on, 9 trainings ended before, at least 3 trainings to go\n"
+        "0:00:00  adam/lr: goes on, 7 trainings ended before, at least 1 training to go\n"
+        "0:00:00  sgd/lr: goes on, 8 trainings ended before, at least 1 training to go\n"
     )
 
 
@@ -128,9 +130,20 @@ def test_a_study_that_had_ended_is_told_by_its_verdicts(finished):
 def test_a_failure_is_one_line():
     failed = failing()
     assert Watched(failed.task, failed.loss).go() == (
-        "0:00:00  sgd/lr: searched from 0.1, at least 9 trainings of 5000 iterations each\n"
+        "0:00:00  sgd/lr: searched from 0.1, at least 5 trainings of 5000 iterations each\n"
         "0:00:05  sgd/lr = 0.1: seed 1 failed: RuntimeError: out of memory\n"
     )
+
+
+def test_a_candidate_that_was_stopped_is_a_line_with_the_reason():
+    text = Watched(sgd(0.1, (1e-3, 3.0), settings=SearchSettings(race=True))).go()
+    [line] = [line for line in text.splitlines() if "sgd/lr = 0.03: stopped" in line]
+    assert re.search(r"stopped at iteration \d+ \(seed 0\), \d+% behind 0.1 at iteration", line), line
+
+
+def test_a_seed_that_was_stopped_since_another_diverged_is_no_second_line():
+    text = Watched(sgd(3.0, (0.01, 10.0))).go()
+    assert text.count("sgd/lr = 3: diverged at iteration 250 (seed 0)\n") == 1
 
 
 def test_the_board_before_between_and_after():

@@ -1,5 +1,7 @@
 """One sentence a search, whole: what was chosen and how sure that is, or what is in the way."""
 
+import re
+
 from report_runs import (
     Run,
     accuracy_over_beta,
@@ -14,7 +16,8 @@ from report_runs import (
 
 from lrsearch.report.numbers import percent_text
 from lrsearch.report.sentences import sentence
-from lrsearch.trial import SearchId
+from lrsearch.task.model import SearchSettings
+from lrsearch.trial import SearchId, TrialSpec
 
 SGD = SearchId("sgd", "lr")
 CPROP_C = SearchId("cprop_sgd", "cprop.c")
@@ -29,7 +32,7 @@ def test_a_choice_with_ties_that_is_not_resolved(finished):
     bound = percent_text(finished.states()[SGD].verdict.regret_at_most)
     assert said(finished) == (
         "sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3888 ± 0.0123 over 3 seeds; "
-        "0.1 (0.4 ± 2.9 % worse) and 0.3 (4.4 ± 3.0 % worse) may still be as good, and "
+        "0.01 (8.3 ± 3.1 % worse), 0.1 (0.4 ± 2.9 % worse) and 0.3 (4.4 ± 3.0 % worse) may still be as good, and "
         f"with 95 % confidence it loses at most {bound} to the best "
         "of those trained, more than the tolerance of 5 %, so more seeds would tell."
     )
@@ -96,13 +99,13 @@ def test_a_failed_training_shows_the_last_line_of_its_error():
 def test_before_anything_has_ended():
     assert (
         said(Run(paper_task()))
-        == "sgd/lr: no candidate has ended and learned yet, at least 9 trainings to go."
+        == "sgd/lr: no candidate has ended and learned yet, at least 5 trainings to go."
     )
 
 
 def test_halfway_it_says_what_is_best_so_far():
     assert said(Run(paper_task()).go(evaluations=150)) == (
-        "sgd/lr: 1 is best after 5 trainings (mean train_loss 0.4504), at least 4 trainings to go."
+        "sgd/lr: 1 is best after 4 trainings (mean train_loss 0.4504), at least 1 training to go."
     )
 
 
@@ -114,3 +117,41 @@ def test_what_a_search_waits_for_in_vain():
     assert said(blocked(), CPROP_C) == (
         "cprop_sgd/cprop.c: not searched, since it needs a value from sgd/lr, which found nothing."
     )
+
+
+def searched(**settings: object) -> Run:
+    return Run(sgd(1.0, (1e-8, 1e3), settings=SearchSettings(**settings))).go()
+
+
+def test_a_preference_says_what_has_the_best_mean():
+    assert said(searched(prefer="largest")).startswith(
+        "sgd/lr = 0.3: the largest of those that may be the best (search.prefer: largest), though 0.03 has the best "
+        "mean, mean train_loss 0.4060 ± 0.0095 over 3 seeds; "
+    )
+    assert "0.03 (4.2 ± 2.8 % better)" in said(searched(prefer="largest"))
+
+
+def test_what_a_heuristic_ended_is_not_covered_by_the_bound():
+    assert said(searched(screen=1)).endswith("this does not cover 0.3 and 1, which a heuristic ended early.")
+
+
+def test_what_was_ended_by_proof_needs_no_such_words():
+    assert "cover" not in said(searched())
+
+
+def test_a_search_that_adds_seeds_says_how_many_resolved_it():
+    run = searched(resolve=True)
+    state = run.states()[SGD]
+    assert state.verdict.resolved
+    assert f", resolved with {state.verdict.chosen_row.seeds} seeds" in said(run)
+
+
+def test_a_search_that_adds_seeds_says_why_it_gave_up():
+    def loss(spec: TrialSpec, iteration: int) -> float:
+        """Seeds that swap the order of the best two: nothing would tell them apart."""
+        swap = 0.05 * (-1) ** (spec.seed + spec.rung) * (spec.rung in (-2, -3))
+        return 2.3 - (iteration / 5000) * (1.9 - 0.1 * abs(spec.rung + 2.5) + swap)
+
+    run = Run(sgd(0.1, (1e-8, 1e3), settings=SearchSettings(resolve=True, tolerance=1e-4)), loss).go()
+    gave_up = r"; it ended with [358] seeds, as 10 would hardly resolve it: give a larger search.max_seeds or tolerance"
+    assert re.search(gave_up, said(run)), said(run)

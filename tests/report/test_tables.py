@@ -14,11 +14,15 @@ from report_runs import (
     none_learned,
     one_seed,
     paper_task,
+    sgd,
+    valley,
 )
 from rich.console import Console
 
+from lrsearch.report.findings import Mark, findings
 from lrsearch.report.numbers import percent_text
 from lrsearch.report.tables import explain, status_table
+from lrsearch.task.model import Metric, SearchSettings
 from lrsearch.trial import SearchId
 
 SGD = SearchId("sgd", "lr")
@@ -26,19 +30,22 @@ SGD = SearchId("sgd", "lr")
 EXPLAINED = """\
 sgd/lr ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-       lr   train_loss    ± std   seeds       worse by   verdict
- ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-     0.01       0.4212   0.0103       3    8.3 ± 3.1 %   worse
- ★   0.03       0.3888   0.0123       3                  chosen
- ≈    0.1       0.3905   0.0090       3    0.4 ± 2.9 %   may be as good
- ≈    0.3       0.4060   0.0095       3    4.4 ± 3.0 %   may be as good
-        1       0.4504   0.0108       3   15.8 ± 3.1 %   worse
- ✗      3                             3                  diverged at iteration 250 (seeds 0, 2), 500 (seed 1)
+       lr   train_loss    ± std    seeds       worse by   verdict
+ ───────────────────────────────────────────────────────────────────────────────────────────
+ ≈   0.01       0.4212   0.0103        3    8.3 ± 3.1 %   may be as good
+ ★   0.03       0.3888   0.0123        3                  chosen
+ ≈    0.1       0.3905   0.0090        3    0.4 ± 2.9 %   may be as good
+ ≈    0.3       0.4060   0.0095        3    4.4 ± 3.0 %   may be as good
+        1       0.4504   0.0108        3   15.8 ± 3.1 %   worse
+ ✗      3                         1 of 3                  diverged at iteration 250 (seed 0)
 
- sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3888 ± 0.0123 over 3 seeds; 0.1 (0.4 ± 2.9 % worse) and
- 0.3 (4.4 ± 3.0 % worse) may still be as good, and with 95 % confidence it loses at most BOUND to the best of those
- trained, more than the tolerance of 5 %, so more seeds would tell.
- 18 trainings, 76,000 iterations, 760 s of training
+ not trained, or not to the end:
+ lr 3  seeds 1 and 2: seed 0 diverged at iteration 250, so it did not learn
+
+ sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3888 ± 0.0123 over 3 seeds; 0.01 (8.3 ± 3.1 % worse), 0.1
+ (0.4 ± 2.9 % worse) and 0.3 (4.4 ± 3.0 % worse) may still be as good, and with 95 % confidence it loses at most BOUND
+ to the best of those trained, more than the tolerance of 5 %, so more seeds would tell.
+ 16 trainings, 75,250 iterations, 752 s of training; 500 iterations saved
 
 adam/lr ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -71,15 +78,19 @@ chosen one on the same seeds ± its standard error, against the chosen one's mea
 EXPLAINED_HALFWAY = """\
 sgd/lr ─────────────────────────────────────────────────────────────────────────
 
-     lr   train_loss    ± std    seeds   worse by   verdict
+      lr   train_loss    ± std    seeds   worse by   verdict
  ──────────────────────────────────────────────────────────────────────────────
- ★    1       0.4504   0.0108        3              best so far
- ✗    3                         2 of 3              diverged at iteration 250
-                                                    (seed 0), 500 (seed 1)
+ ▶   0.3                         0 of 3              running
+ ★     1       0.4504   0.0108        3              best so far
+ ✗     3                         1 of 3              diverged at iteration 250
+                                                     (seed 0)
 
- sgd/lr: 1 is best after 5 trainings (mean train_loss 0.4504), at least 4
- trainings to go.
- 5 trainings, 15,750 iterations, 158 s of training
+ not trained, or not to the end:
+ lr 3  seeds 1 and 2: seed 0 diverged at iteration 250, so it did not learn
+
+ sgd/lr: 1 is best after 4 trainings (mean train_loss 0.4504), at least 1
+ training to go.
+ 4 trainings, 17,500 iterations, 152 s of training; 500 iterations saved
 
 adam/lr ────────────────────────────────────────────────────────────────────────
 
@@ -88,9 +99,9 @@ adam/lr ────────────────────────
  ★   1e-4       0.3388   0.0095        3              best so far
  ▶   3e-4                         0 of 3              running
 
- adam/lr: 1e-4 is best after 3 trainings (mean train_loss 0.3388), at least 6
+ adam/lr: 1e-4 is best after 3 trainings (mean train_loss 0.3388), at least 2
  trainings to go.
- 3 trainings, 19,250 iterations, 150 s of training
+ 3 trainings, 17,750 iterations, 150 s of training
 
 cprop_sgd/cprop.c ──────────────────────────────────────────────────────────────
  cprop_sgd/cprop.c: waits for sgd/lr.
@@ -104,7 +115,7 @@ STATUS = """\
 search              ladder, means so far               state
 ─────────────────────────────────────────────────────────────────────────────
 sgd/lr               0.01    0.03    0.1     0.3…      bracketed, unresolved
-                     0.4212 ★0.3888 ≈0.3905 ≈0.4060    loses ≤ BOUND
+                    ≈0.4212 ★0.3888 ≈0.3905 ≈0.4060    loses ≤ BOUND
 
 adam/lr              1e-4    3e-4    1e-3    3e-3      bracketed, resolved
                      0.3388  0.3177 ★0.3078  0.3206    the best of these
@@ -112,22 +123,22 @@ adam/lr              1e-4    3e-4    1e-3    3e-3      bracketed, resolved
 cprop_sgd/cprop.c    1       3       9                 bracketed, resolved
                      0.3560 ★0.3501  0.3557            the best of these
 
-39 trainings ended, all searches have ended
+37 trainings ended, all searches have ended
 ★ chosen   ≈ may be as good   ✗ did not learn or diverged
 """
 STATUS_HALFWAY = """\
 search              ladder, means so far               state
 ─────────────────────────────────────────────────────────────────────────────
-sgd/lr               1       3                         5 ended, 0 running
-                    ★0.4504 ✗                          ≥ 4 more
+sgd/lr               0.3     1       3                 4 ended, 1 running
+                    ▶15 %   ★0.4504 ✗                  maybe last
 
-adam/lr              1e-4    3e-4                      3 ended, 2 running
-                    ★0.3388 ▶28 %                      ≥ 4 more
+adam/lr              1e-4    3e-4                      3 ended, 1 running
+                    ★0.3388 ▶18 %                      ≥ 1 more
 
 cprop_sgd/cprop.c                                      waits for
                                                        sgd/lr
 
-8 trainings ended, at least 16 to go
+7 trainings ended, at least 7 to go
 ★ best so far   ✗ did not learn or diverged   ▶ running
 """
 
@@ -164,7 +175,7 @@ def test_status_shows_where_each_search_stands(finished, halfway, bound):
 
 def test_without_a_run_nothing_is_said_to_run(halfway):
     text = printed(status_table(halfway.task, halfway.states().values(), live=False))
-    assert "3 ended, 2 begun" in text
+    assert "3 ended, 1 begun" in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -186,3 +197,34 @@ def test_only_the_pictures_load_matplotlib():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_tables_of_every_strategy_keep_to_the_width(width):
+    for settings in (SearchSettings(race=True), SearchSettings(screen=1, resolve=True)):
+        run = Run(paper_task(settings=settings)).go(evaluations=300)
+        for table in (
+            explain(run.task, run.states().values()),
+            status_table(run.task, run.states().values(), width),
+        ):
+            assert max(map(len, printed(table, width).splitlines())) <= width
+
+
+def test_a_smoothed_metric_stands_beside_its_last_value():
+    metric = Metric("train_loss", window=3)
+    run = Run(sgd(0.1, (1e-8, 1e3), metric=metric), lambda spec, i: valley(spec, i) * (1 + (i == 5000))).go()
+    text = printed(explain(run.task, run.states().values()), 120)
+    assert "± std" in text.splitlines()[2]
+    assert "last" in text.splitlines()[2].split()
+    assert "the mean of its last 3 evaluations" in text
+
+
+def test_while_contenders_get_more_seeds_their_means_stay():
+    run = Run(sgd(1.0, (1e-8, 1e3), settings=SearchSettings(resolve=True, tolerance=0.02)))
+    while not any(trial.spec.seed > 2 for trial in run.coordinator.running):
+        run.go(evaluations=1)
+    found = {f.value: f for f in findings(run.task, run.states()[SGD])}
+    running = [f for f in found.values() if f.mark in (Mark.RUNNING, Mark.BEST_SO_FAR) and f.running]
+    assert running
+    assert all(f.mean is not None and f.planned == 5 and f.whole == 3 for f in running)
+    assert not any(f.mark is Mark.DID_NOT_LEARN for f in found.values())

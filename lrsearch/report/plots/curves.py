@@ -12,9 +12,10 @@ from lrsearch.report.findings import Finding, diverged_at, findings
 from lrsearch.report.numbers import value_text
 from lrsearch.report.palette import LIGHT
 from lrsearch.report.plots.canvas import BEST, new_figure, scale_y
-from lrsearch.report.series import band, shown_range
+from lrsearch.report.series import band, shown_range, single_curves
 from lrsearch.searches import SearchState
 from lrsearch.task.model import Task
+from lrsearch.trial import Stopped, Trial
 
 LOG_BEYOND = 4
 """Curves are drawn in logs where they span more than this factor: what decides is the low end of them."""
@@ -24,7 +25,7 @@ def curves_figure(task: Task, state: SearchState) -> Figure:
     """Draw each candidate's metric by iteration: mean over seeds with one standard deviation.
 
     So do figures 15 to 22 of arXiv:1912.11493. A candidate of which a seed diverged is drawn seed by seed,
-    dashed, each up to where it ended.
+    dashed, each up to where it ended; a training that was stopped by itself, up to a square.
     """
     found = [finding for finding in findings(task, state) if finding.replicas]
     figure, axes = new_figure(f"{state.search}: {task.metric.name} by iteration")
@@ -47,23 +48,43 @@ def _draw_curve(axes: Axes, finding: Finding, colour: str, worse_end: float) -> 
     """Draw one candidate and give the height at which its curve leaves the picture on the right."""
     width = 2.8 if finding.mark in BEST else 1.5
     order = 4 if finding.mark in BEST else 3
-    if (mean := band(finding)) is not None:
-        axes.plot(mean.iterations, mean.means, color=colour, linewidth=width, zorder=order)
-        spread = [*zip(mean.means, mean.deviations, strict=True)]
-        lower, upper = [m - d for m, d in spread], [m + d for m, d in spread]
-        alpha = 0.28 if finding.mark in BEST else 0.16
-        axes.fill_between(mean.iterations, lower, upper, color=colour, alpha=alpha, linewidth=0, zorder=2)
-        return mean.means[-1]
-    for trial in finding.replicas:
-        at = diverged_at(trial)
-        points = [(e.iteration, e.value) for e in trial.curve if isfinite(e.value)]
-        if at is not None:
-            axes.plot(
-                at, worse_end, "x", color=colour, markersize=8, markeredgewidth=2, zorder=5, clip_on=False
-            )
-            points.append((at, worse_end))
-        axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.2, linestyle=(0, (4, 2)), zorder=3)
-    return worse_end
+    singles = [_draw_single(axes, trial, colour, worse_end) for trial in single_curves(finding)]
+    if (mean := band(finding)) is None:
+        return singles[-1] if singles else worse_end
+    axes.plot(mean.iterations, mean.means, color=colour, linewidth=width, zorder=order)
+    spread = [*zip(mean.means, mean.deviations, strict=True)]
+    lower, upper = [m - d for m, d in spread], [m + d for m, d in spread]
+    alpha = 0.28 if finding.mark in BEST else 0.16
+    axes.fill_between(mean.iterations, lower, upper, color=colour, alpha=alpha, linewidth=0, zorder=2)
+    return mean.means[-1]
+
+
+def _draw_single(axes: Axes, trial: Trial, colour: str, worse_end: float) -> float:
+    """Draw one training, up to a cross where it diverged or a square where it was stopped; give its last height."""
+    points = [(e.iteration, e.value) for e in trial.curve if isfinite(e.value)]
+    at = diverged_at(trial)
+    if at is not None:
+        _mark_end(axes, at, worse_end, "x", colour)
+        points.append((at, worse_end))
+    elif isinstance(trial.outcome, Stopped) and points:
+        _mark_end(axes, *points[-1], "s", colour)
+    dashes = (0, (4, 2)) if at is not None else "solid"
+    axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.2, linestyle=dashes, zorder=3)
+    return worse_end if at is not None or not points else points[-1][1]
+
+
+def _mark_end(axes: Axes, iteration: float, height: float, marker: str, colour: str) -> None:
+    size, width = (8, 2.0) if marker == "x" else (7, 0.0)
+    axes.plot(
+        iteration,
+        height,
+        marker,
+        color=colour,
+        markersize=size,
+        markeredgewidth=width,
+        zorder=5,
+        clip_on=marker != "x",
+    )
 
 
 def _label_ends(axes: Axes, found: Sequence[Finding], ends: Sequence[float], name: str) -> None:

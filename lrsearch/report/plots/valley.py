@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import log10
+from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,33 +26,40 @@ CROWDED = 9
 def valley_figure(task: Task, state: SearchState) -> Figure:
     """Draw each candidate's end metric over the ladder: its seeds, their mean and one standard deviation.
 
-    The chosen one is ringed, those that may be as good are marked, and what did not learn stands at the worse
-    edge. A dashed line shows where the best candidate may truly be, if the verdict can bound that.
+    The chosen one is ringed, those that may be as good are marked, and what did not learn, or was stopped before
+    any seed of it ended, stands at the worse edge. A hollow square has fewer seeds than it was to have. A dashed
+    line shows where the best candidate may truly be, if the verdict can bound that.
     """
     found = [finding for finding in findings(task, state) if finding.replicas]
     figure, axes = new_figure(f"{state.search}: {task.metric.name} at iteration {task.budget.iterations:,}")
     bound = best_that_may_be(task, state)
     _scale(axes, task, found, bound)
-    means = {_place(state, f.value): f.mean for f in found if not f.mark.dead and f.mean is not None}
+    means = {_place(state, f.value): f.mean for f in found if f.mean is not None and not _aside(f.mark)}
     axes.plot(list(means), list(means.values()), color=LIGHT.soft_ink, linewidth=1, zorder=1)
     for finding, colour in zip(found, LIGHT.ramp(len(found)), strict=True):
         place = _place(state, finding.value)
-        if finding.mark.dead:
-            _draw_dead(axes, place, finding, colour, task.metric.mode == "min", len(found) > CROWDED)
+        if finding.mark.dead or (finding.mark is Mark.STOPPED and not seed_values(finding)):
+            _draw_edge(axes, place, finding, colour, task.metric.mode == "min", len(found) > CROWDED)
         else:
             _draw_candidate(axes, place, finding, colour)
     _draw_bound(axes, task, bound)
     _label_ladder(axes, state, found)
     axes.set_ylabel(task.metric.name)
-    _add_legend(axes, {finding.mark for finding in found})
+    _add_legend(axes, found)
     return figure
+
+
+def _aside(mark: Mark) -> bool:
+    """Whether a candidate has no place on the line: it cannot be chosen, or has fewer seeds than the others."""
+    return mark.dead or mark in (Mark.STOPPED, Mark.LEFT, Mark.BEGUN)
 
 
 def _scale(axes: Axes, task: Task, found: Sequence[Finding], bound: float | None) -> None:
     """Leave room beyond the worst that learned, for what did not."""
     values = [value for finding in found if not finding.mark.dead for value in seed_values(finding)]
     values += [] if bound is None else [bound]
-    worse_room, better_room = (0.3 if any(finding.mark.dead for finding in found) else 0.12), 0.12
+    edged = any(finding.mark.dead or finding.mark is Mark.STOPPED for finding in found)
+    worse_room, better_room = (0.3 if edged else 0.12), 0.12
     below, above = (better_room, worse_room) if task.metric.mode == "min" else (worse_room, better_room)
     scale_y(axes, min(values, default=0.0), max(values, default=1.0), below, above)
     if not values:
@@ -70,19 +78,23 @@ def _draw_candidate(axes: Axes, place: float, finding: Finding, colour: str) -> 
         markeredgewidth=0,
         zorder=3,
     )
-    if finding.mean is None:
+    if finding.mean is None and not values:
         return
+    aside = _aside(finding.mark)
     axes.errorbar(
         place,
-        finding.mean,
+        finding.mean if finding.mean is not None else fmean(values),
         yerr=finding.std,
-        fmt="o",
+        fmt="s" if aside else "o",
         color=colour,
+        markerfacecolor=LIGHT.paper if aside else colour,
         markersize=8,
         capsize=5,
         elinewidth=1.8,
         zorder=4,
     )
+    if finding.mean is None:
+        return
     if finding.mark in BEST:
         _ring(axes, place, finding.mean, "o", 17, LIGHT.ink, RING_WIDTH)
     elif finding.mark is Mark.TIE:
@@ -102,14 +114,17 @@ def _ring(axes: Axes, x: float, y: float, marker: str, size: float, colour: str,
     )
 
 
-def _draw_dead(
+def _draw_edge(
     axes: Axes, place: float, finding: Finding, colour: str, worse_is_up: bool, crowded: bool
 ) -> None:
     edge, text_edge = (0.95, 0.9) if worse_is_up else (0.05, 0.1)
     across = axes.get_xaxis_transform()
-    axes.plot(place, edge, "x", color=colour, markersize=10, markeredgewidth=2.6, transform=across, zorder=4)
+    marker, size, width = ("x", 10, 2.6) if finding.mark.dead else ("s", 9, 0.0)
+    axes.plot(
+        place, edge, marker, color=colour, markersize=size, markeredgewidth=width, transform=across, zorder=4
+    )
     mean = finding.mean
-    words = "diverged" if finding.mark is Mark.DIVERGED else metric_text(mean) if mean is not None else ""
+    words = finding.mark.value if mean is None else metric_text(mean)
     axes.text(
         place,
         text_edge,
@@ -158,7 +173,12 @@ def _label_ladder(axes: Axes, state: SearchState, found: Sequence[Finding]) -> N
         axes.set_xlim(places[0] - 0.35, places[-1] + 0.35)
 
 
-def _add_legend(axes: Axes, marks: set[Mark]) -> None:
+def _add_legend(axes: Axes, found: Sequence[Finding]) -> None:
+    marks = {finding.mark for finding in found}
+    fewer = any(
+        finding.mark in (Mark.STOPPED, Mark.LEFT, Mark.BEGUN) and seed_values(finding) for finding in found
+    )
+
     def handle(label: str, marker: str, size: float, width: float, filled: bool = False) -> Line2D:
         edge = LIGHT.ink if width == RING_WIDTH else LIGHT.soft_ink
         return Line2D(
@@ -174,7 +194,7 @@ def _add_legend(axes: Axes, marks: set[Mark]) -> None:
         )
 
     handles = [
-        handle("mean ± std over seeds", "o", 7, 0, filled=True),
+        handle("mean ± std", "o", 7, 0, filled=True),
         handle("one seed", "o", 4, 0, filled=True),
     ]
     if marks & set(BEST):
@@ -183,6 +203,8 @@ def _add_legend(axes: Axes, marks: set[Mark]) -> None:
         handles.append(handle("may be as good", "s", 10, 1.4))
     if any(mark.dead for mark in marks):
         handles.append(handle("did not learn", "x", 7, 2.2))
+    if fewer:
+        handles.append(handle("fewer seeds", "s", 6, 1.2))
     axes.legend(
         handles=handles,
         loc="lower left",
@@ -192,7 +214,7 @@ def _add_legend(axes: Axes, marks: set[Mark]) -> None:
         fontsize=FONT_SIZE - 1.5,
         labelcolor=LIGHT.ink,
         handletextpad=0.2,
-        columnspacing=1.1,
+        columnspacing=1.0,
     )
 
 
