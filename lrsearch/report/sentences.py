@@ -1,6 +1,7 @@
 """What a search concluded, or why it has not, as one sentence of plain English."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from lrsearch.report.findings import Finding, Mark, best_candidate, findings, last_line
 from lrsearch.report.numbers import (
@@ -139,9 +140,13 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
     found = findings(task, state)
     ties = [finding for finding in found if finding.mark is Mark.TIE]
     rivals = [finding for finding in found if finding.mark in (Mark.TIE, Mark.WORSE)]
-    uncovered = _ended_by_heuristic(task, found)
+    uncovered = _ended_by_heuristic(task, state, found)
     if not rivals:
-        return f"nothing can be said of {uncovered}" if uncovered else "nothing else learned"
+        return (
+            f"no other was trained whole; this does not cover {uncovered}"
+            if uncovered
+            else "nothing else learned"
+        )
     words = f"{and_text(_tie(tie) for tie in ties)} may still be as good, and " if ties else ""
     if verdict.regret_at_most is None:
         return f"{words}how much it may lose to the best cannot be said from {_seeds(verdict.chosen_row)}"
@@ -178,14 +183,16 @@ def seeds_looked_at(task: Task, state: SearchState) -> tuple[int, ...]:
     return strategy.looks[: strategy.decide_with_look(state.trials)[1] + 1]
 
 
-def _ended_by_heuristic(task: Task, found: Iterable[Finding]) -> str:
-    """Name what was not trained to the end though it might be the best; proofs do not count."""
-    if not (task.settings.race or task.settings.screen):
-        return ""
-    values = [value_text(f.value) for f in found if f.mark in (Mark.STOPPED, Mark.LEFT)]
-    if not values:
-        return ""
-    return f"{and_text(values)}, which a heuristic ended early"
+def _ended_by_heuristic(task: Task, state: SearchState, found: Iterable[Finding]) -> str:
+    """Name what was not trained to the end though it might be the best; what is proved worse does not count."""
+    plain = replace(task, settings=replace(task.settings, race=False, screen=None, resolve=False))
+    proved = {skip.rung for skip in strategy_for(plain, state.search).skips(state.trials)}
+    values = [
+        value_text(finding.value)
+        for finding in found
+        if finding.mark in (Mark.STOPPED, Mark.LEFT) and finding.skipped and finding.rung not in proved
+    ]
+    return f"{and_text(values)}, which a heuristic ended early" if values else ""
 
 
 def _tie(finding: Finding) -> str:
