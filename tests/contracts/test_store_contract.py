@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lrsearch.ports import Store
 from lrsearch.store.memory import MemoryStore
-from lrsearch.task import Task, parse_task
+from lrsearch.task import RangeTest, Task, parse_task
 from lrsearch.task.fingerprint import identity_of
 from lrsearch.trial import (
     Curve,
@@ -22,6 +23,8 @@ from lrsearch.trial import (
     Trial,
     TrialSpec,
 )
+
+RANGE_TEST = RangeTest((1e-7, 1 / 3, 10.0), ((2.3, 0.1 + 0.2), (2.4,), ()), suggested=0.03)
 
 TASK = """
 name: contract
@@ -186,6 +189,21 @@ def test_an_interrupted_trial_goes_on_where_it_was_opened_anew(open_optuna: Open
     again.report(trial, CURVE[1])
     again.end(trial, Finished(0.5), CURVE, 2.0)
     assert open_optuna().trials() == (Trial(trial, spec(), CURVE, Finished(0.5), 2.0),)
+
+
+def test_a_new_store_has_no_range_tests(store: Store) -> None:
+    assert dict(store.range_tests()) == {}
+
+
+@pytest.mark.parametrize("test", [RANGE_TEST, replace(RANGE_TEST, suggested=None)], ids=["read", "unread"])
+def test_a_range_test_is_as_it_was_made(store: Store, test: RangeTest) -> None:
+    store.keep_range_test(SGD, test)
+    assert dict(store.range_tests()) == {SGD: test}
+
+
+def test_range_tests_are_there_when_the_store_is_opened_anew(open_optuna: Open) -> None:
+    open_optuna().keep_range_test(ADAM, RANGE_TEST)
+    assert dict(open_optuna().range_tests()) == {ADAM: RANGE_TEST}
 
 
 def test_a_closed_store_may_be_closed_again(store: Store) -> None:

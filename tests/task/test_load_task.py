@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 from lrsearch.errors import TaskError
-from lrsearch.task import Budget, Entry, Metric, Position, Resources, Searched, Shared, load_task, parse_task
+from lrsearch.task import (
+    Budget,
+    Entry,
+    Metric,
+    Position,
+    RangeTest,
+    Resources,
+    Searched,
+    Shared,
+    load_task,
+    parse_task,
+)
+from lrsearch.task.model import SearchSettings
 from lrsearch.trial import SearchId
 
 EXAMPLE = """\
@@ -68,6 +80,29 @@ def test_what_is_left_out_has_the_documented_defaults() -> None:
     task = parse_task(SMALLEST, Path("small.yaml"))
     assert (task.seeds, task.settings.tolerance, task.arguments) == (3, 0.05, {})
     assert (task.metric, task.resources) == (Metric("train_loss"), Resources(1, 0.0))
+
+
+def test_what_saves_or_adds_trainings_is_off_unless_given() -> None:
+    assert parse_task(SMALLEST, Path("small.yaml")).settings == SearchSettings()
+    text = SMALLEST + "seeds: {screen: 1, confirm: 4}\nmetric: {lower_bound: -0.5}\n"
+    text += "search: {tolerance: 0.1, prefer: smallest, resolve: true, max_seeds: 6, race: true}\n"
+    task = parse_task(text, Path("small.yaml"))
+    assert task.settings == SearchSettings(0.1, "smallest", resolve=True, max_seeds=6, race=True, screen=1)
+    assert (task.seeds, task.most_seeds, task.metric.lower_bound) == (4, 6, -0.5)
+
+
+def test_a_start_left_to_a_range_test_is_open_until_there_is_one() -> None:
+    text = SMALLEST.replace("lr: 0.1", "lr: {start: auto}")
+    task, search = parse_task(text, Path("small.yaml")), SearchId("sgd", "lr")
+    assert task.searches()[search] == Searched(None, "lr", (1e-8, 1e3))
+    test = RangeTest((1e-7, 10.0), ((1.0, 0.5),), suggested=0.3)
+    assert task.with_range_tests({}) == task
+    assert task.with_range_tests({search: test}).searches()[search] == Searched(0.3, "lr", (1e-8, 1e3), test)
+
+
+def test_a_start_that_is_given_stands_whatever_a_range_test_suggested() -> None:
+    task = parse_task(SMALLEST.replace("lr: 0.1", "lr: {start: 0.1}"), Path("small.yaml"))
+    assert task.with_range_tests({SearchId("sgd", "lr"): RangeTest((), (), suggested=3.0)}) == task
 
 
 def test_positions_are_those_of_the_keys_and_items() -> None:

@@ -21,8 +21,8 @@ name: mine
 workload: package.module:callable
 arguments: {batch_size: 32, sizes: [1, {a: null}]}
 budget: {iterations: 5e3, evaluate_every: 250}
-seeds: 5
-metric: {name: test_accuracy, mode: max, examples: 1000, curve_examples: all, window: 3}
+seeds: {screen: 1, confirm: 5}
+metric: {name: test_loss, mode: min, examples: 1000, curve_examples: all, window: 3, lower_bound: 0}
 optimizers:
   sgd: {lr: {start: 0.1}, momentum: {start: 0.9}, nesterov: true, arguments: {batch_size: 64}}
   adam: {lr: {of: sgd, times: 0.1}, betas: [0.9, 0.99], weight_decay: {start: 1e-4, ladder: lr}}
@@ -30,19 +30,35 @@ optimizers:
     base: torch.optim:SGD
     lr: {of: sgd}
     cprop: {c: {start: 1}, beta: 0.999, eps: 1e-8, eps_placement: inside, measure: relative_rate}
-search: {limits: {lr: [1e-8, 1e3], cprop.c: [1, 27]}, tolerance: 0.02}
+search:
+  limits: {lr: [1e-8, 1e3], cprop.c: [1, 27]}
+  tolerance: 0.02
+  prefer: largest
+  resolve: true
+  max_seeds: 8
+  race: true
+recipe: {gradient_clip: 0.25, precision: bf16}
 resources: {cpus: 2, gpus: 0.25}
 """
 
 BAD = [
-    ("seeds: 5", "seeds: 0"),
-    ("seeds: 5", "seed: 5"),
-    ("mode: max", "mode: best"),
+    ("seeds: {screen: 1, confirm: 5}", "seeds: 0"),
+    ("seeds: {screen: 1, confirm: 5}", "seed: 5"),
+    ("screen: 1, ", ""),
+    ("mode: min", "mode: best"),
+    ("lower_bound: 0", "lower_bound: zero"),
+    ("prefer: largest", "prefer: best"),
+    ("max_seeds: 8", "max_seeds: 0"),
+    ("race: true", "race: 1"),
+    ("resolve: true", "resolve: 1"),
+    ("gradient_clip: 0.25", "gradient_clip: 0"),
+    ("precision: bf16", "precision: half"),
     ("name: mine", "name: .mine"),
     ("examples: 1000", "examples: some"),
     ("package.module:callable", "package.module"),
     ("{start: 0.1}", "{start: 0.1, of: sgd}"),
     ("{start: 0.1}", "{from: 0.1}"),
+    ("{start: 0.1}", "{start: automatic}"),
     ("ladder: lr", "ladder: log"),
     ("torch.optim:SGD", "SGD"),
     ("beta: 0.999", "beta: true"),
@@ -81,6 +97,13 @@ def _fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_a_file_with_every_key_is_good_for_both() -> None:
     assert not errors(EVERY_KEY)
     assert parse_task(EVERY_KEY, Path("mine.yaml")).seeds == 5
+
+
+def test_a_start_may_be_auto_for_both() -> None:
+    text = EVERY_KEY.replace("lr: {start: 0.1}", "lr: {start: auto}")
+    assert not errors(text)
+    (searched, *_) = parse_task(text, Path("mine.yaml")).searches().values()
+    assert searched.start is None
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
