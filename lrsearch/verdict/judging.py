@@ -21,6 +21,9 @@ def judge(
 ) -> Verdict:
     """Weigh the evidence of a search that has ended.
 
+    The choice is compared with the candidates that learned and ran to their ends with all its seeds. Of one that was
+    stopped or skipped nothing is claimed; one left behind by an earlier look was found worse there.
+
     Args:
         search: which search.
         searched: its ladder.

@@ -81,7 +81,7 @@ class Comparison:
     def allowance(self, confidence: float) -> Array:
         """Give what chance may do to each lead, all together with ``confidence`` (Bonferroni over the rivals).
 
-        Dunnett's critical value would be 2 to 8 % smaller, but holds for equal variances only.
+        Dunnett's critical value would be 3 to 13 % smaller, but holds for equal variances only.
         """
         critical = stats.t.isf((1 - confidence) / self.lead.shape[-1], self.freedom)
         return np.asarray(critical * np.sqrt(self.variance / self.seeds))
