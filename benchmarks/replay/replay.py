@@ -212,7 +212,9 @@ def task_for(recording: Recording, start: int, search: str = "", metric: str = "
     Args:
         recording: what is searched.
         start: the rung to begin at.
-        search, metric, seeds: more of what the task file has under these keys, in one line of YAML.
+        search: more of what the task file has under ``search``, in one line of YAML.
+        metric: the same of ``metric``.
+        seeds: what it has under ``seeds``.
     """
     lowest, highest = (LR.value(int(recording.rungs[i])) for i in (0, -1))
     more_search, more_metric = (f", {more}" if more else "" for more in (search, metric))

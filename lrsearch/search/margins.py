@@ -7,27 +7,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_SECOND_DIFFERENCES = 6.0
-"""The variance of second differences of independent values, over that of the values (1 + 4 + 1)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """A lag counts when it lasts, stands out of its own noise, and will not be made up at the pace it closes.
+    """A lag counts when it lasts, is more than one jolt makes, and will not be made up at the pace it closes.
 
     A lag is the logarithm of a candidate's metric over another's, averaged over paired seeds. Lags are not compared
-    with fixed numbers: what is far behind on one problem is noise on another. So its noise is read off the lags
-    themselves, by their second differences, from which trends cancel.
+    with fixed numbers: what is far behind on one problem is noise on another. So their noise is read off the lags
+    themselves. Losses do not scatter evenly, they jump: the largest second difference so far, from which trends
+    cancel, is what one jolt does to a lag.
 
     Attributes:
-        noise: how many times its noise a lag must be.
+        jolts: how many times the largest jolt a lag must be.
         catch_up: how many times faster than lately a candidate may still catch up.
         smallest: the least lag that counts at all; smaller ones are not worth a wrong choice.
         patience: over how many of the newest evaluations the smallest lag is taken, so that no spike decides.
         earliest: the fraction of the budget before which nothing is out.
     """
 
-    noise: float
+    jolts: float
     catch_up: float
     smallest: float = 0.02
     patience: int = 3
@@ -53,12 +51,11 @@ class Margins:
         span = len(lags) // 2
         closing = (lags[-1 - span] - lags[-1]) / span
         left = len(lags) * (1 - fraction) / fraction
-        return max(self.smallest, self.noise * _noise(lags), self.catch_up * closing * left)
+        return max(self.smallest, self.jolts * _largest_jolt(lags), self.catch_up * closing * left)
 
 
-def _noise(lags: Sequence[float]) -> float:
-    squares = [(lags[i] - 2 * lags[i + 1] + lags[i + 2]) ** 2 for i in range(len(lags) - 2)]
-    return math.sqrt(math.fsum(squares) / len(squares) / _SECOND_DIFFERENCES)
+def _largest_jolt(lags: Sequence[float]) -> float:
+    return max(abs(lags[i] - 2 * lags[i + 1] + lags[i + 2]) for i in range(len(lags) - 2))
 
 
-MARGINS = Margins(noise=4.0, catch_up=1.0)
+MARGINS = Margins(jolts=1.25, catch_up=1.0)

@@ -99,19 +99,31 @@ class _Standing:
         )
         if stops:
             return Stop(stops)
-        ending = self.bracket.next_step(self.decided())
-        if not isinstance(ending, tuple):
+        ending, best = self.bracket.next_step(self.decided()), self._best_so_far()
+        if not isinstance(ending, tuple) and (isinstance(ending, NoneLearned) or ending.rung == best):
             return Done(ending)
         wanted = self._wanted()
         return Launch(wanted) if wanted else Wait()
 
     def decided(self) -> dict[int, float | None]:
-        """What the bracket may end with: all seeds, or out."""
-        return {
+        """What the bracket may end with: all seeds, or out, or a first guess that the walk has left behind."""
+        decided = {
             rung: None if rung in self.out else candidate.mean
             for rung, candidate in self.candidates.items()
             if rung in self.out or candidate.complete(self.seeds)
         }
+        best = self._best_so_far()
+        if best is None:
+            return decided
+        left = [
+            rung
+            for rung in self.bracket.first_guesses()
+            if rung not in (best, *self.bracket.beside(best))
+            and rung in self.candidates
+            and self.candidates[rung].values
+            and not self.candidates[rung].running
+        ]
+        return dict.fromkeys(left) | decided
 
     def _wanted(self) -> tuple[tuple[int, int], ...]:
         """First one seed of every rung that the walk comes to, then all seeds of the best and those beside it."""

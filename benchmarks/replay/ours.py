@@ -1,0 +1,127 @@
+"""The paper's procedure, plain, and the searches of this project, each on one case."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, partial
+from unittest.mock import patch
+
+import numpy as np
+from replay import Recording, replay, task_for
+
+from lrsearch.ladder import LR
+from lrsearch.search import AtLimit, Bracket, Bracketed, Race
+from lrsearch.search.candidates import LEARNED_BY
+from lrsearch.search.margins import Margins
+from lrsearch.search.range_test import suggest
+from lrsearch.task.model import Task
+
+SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """One search to be made.
+
+    Attributes:
+        recording: what is searched.
+        start: the rung where it begins.
+        order: which recorded seed stands for the search's seeds 0, 1, 2, …
+        iterations: what the paper's procedure spends here, for those that get as much.
+        margins: those that were fitted without the recording's table.
+        seed: for what draws random numbers.
+    """
+
+    recording: Recording
+    start: int
+    order: tuple[int, ...]
+    iterations: int
+    margins: Margins
+    seed: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a method came to: a rung, or None, after so many iterations."""
+
+    rung: int | None
+    iterations: int
+    resolved: bool = False
+
+
+@dataclass
+class Trainer:
+    """Trains candidates with the first ``SEEDS`` seeds of a case, each once, and counts the iterations."""
+
+    recording: Recording
+    order: tuple[int, ...]
+    iterations: int = 0
+    _trained: dict[int, float] = field(default_factory=dict)
+
+    def learned(self, rung: int) -> float | None:
+        """Train a rung; give its mean end value, or None if it did not learn."""
+        mean = self.mean(rung)
+        curves, ended = self._of(rung)
+        if np.isfinite(ended).any():
+            return None
+        initial = curves[:, 0].mean()
+        return mean if initial - mean >= LEARNED_BY * abs(initial) else None
+
+    def mean(self, rung: int) -> float:
+        """Train a rung; give its mean end value, a training that diverged counting as one that stayed at its start."""
+        if rung not in self._trained:
+            curves, ended = self._of(rung)
+            self.iterations += int(np.where(np.isnan(ended), self.recording.budget, ended).sum())
+            self._trained[rung] = float(np.where(np.isnan(ended), curves[:, -1], curves[:, 0]).mean())
+        return self._trained[rung]
+
+    @property
+    def best(self) -> int:
+        """The rung with the best mean so far."""
+        return min(self._trained, key=lambda rung: self._trained[rung])
+
+    def _of(self, rung: int) -> tuple[np.ndarray, np.ndarray]:
+        index, seeds = self.recording.index(rung), list(self.order[:SEEDS])
+        return self.recording.values[index, seeds], self.recording.diverged_at[index, seeds]
+
+
+def paper(recording: Recording, start: int, order: tuple[int, ...]) -> Found:
+    """The paper's procedure (arXiv:1912.11493, section 3): each candidate wholly, with all seeds, one after another."""
+    bracket = Bracket(start, int(recording.rungs[0]), int(recording.rungs[-1]), SEEDS)
+    trainer = Trainer(recording, order)
+    known: dict[int, float | None] = {}
+    while isinstance(step := bracket.next_step(known), tuple):
+        known |= {rung: trainer.learned(rung) for rung in step}
+    rung = step.rung if isinstance(step, Bracketed | AtLimit) else None
+    return Found(rung, trainer.iterations)
+
+
+def searched(case: Case, search: str = "", metric: str = "", seeds: str = "3", auto: bool = False) -> Found:
+    """A search of this project, with the settings of a task file."""
+    start, cost = case.start, 0
+    if auto:
+        start, cost = guess(case)
+    with margins_of(case):
+        found = replay(case.recording, _task(case.recording, start, search, metric, seeds), case.order)
+    return Found(found.rung, found.iterations + cost, found.resolved)
+
+
+def guess(case: Case) -> tuple[int, int]:
+    """``start: auto``: the rung that range tests of the first seeds suggest, and what they cost."""
+    losses = case.recording.range_losses[list(case.order[:SEEDS])]
+    lr = suggest(case.recording.range_lrs.tolist(), losses.tolist())
+    rung = case.start if lr is None else LR.rung(lr)
+    lowest, highest = int(case.recording.rungs[0]), int(case.recording.rungs[-1])
+    return min(max(rung, lowest), highest), int(np.isfinite(losses).sum())
+
+
+@contextmanager
+def margins_of(case: Case) -> Iterator[None]:
+    """A task has no key for margins, and a table must not be judged by those that were fitted to it."""
+    with patch("lrsearch.searches.Race", partial(Race, margins=case.margins)):
+        yield
+
+
+@cache
+def _task(recording: Recording, start: int, search: str, metric: str, seeds: str) -> Task:
+    return task_for(recording, start, search, metric, seeds)
