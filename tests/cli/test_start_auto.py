@@ -106,7 +106,8 @@ def test_a_start_may_become_auto_and_a_number_again(cli, tmp_path):
 
 
 def test_where_no_loss_falls_the_search_starts_from_the_fallback(cli, tmp_path):
-    write_task(tmp_path, **AUTO)
+    limits = "  sgd: {lr: {start: auto}}\nsearch: {limits: {lr: [0.01, 0.03]}}\n"
+    write_task(tmp_path, **{"  sgd: {lr: {start: 0.1}}\n": limits})
     # The loss that is trained on stays as it is, so that no rate can be read off it.
     workload = tmp_path / "valley.py"
     flat = "return workload(lambda model, noise: model(noise) * 0 + 1, scale)"
