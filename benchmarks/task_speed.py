@@ -29,7 +29,7 @@ from lrsearch.task.model import Precision, Recipe, Task
 from lrsearch.training.optimizers import make_optimizer, stand_ins
 from lrsearch.training.recipe import autocast, clip_gradient, set_precision
 from lrsearch.training.workloads import make_workload
-from lrsearch.workload import indexed, moved
+from lrsearch.workload import Workload, indexed, moved
 
 HERE = Path(__file__).parent
 TASKS = (
@@ -43,6 +43,7 @@ TASKS = (
     "penn_treebank_awd_lstm_no_dropout",
 )
 DATA_GOAL, EVALUATION_GOAL = 0.05, 0.10
+MOST_EVALUATED = 500
 FEWEST = 3
 """Iterations that are timed at the least, however long they take."""
 
@@ -113,7 +114,7 @@ def measure(task: Task, variant: Variant, device: torch.device, seconds: float, 
         with autocast(variant.precision, device):
             return workload.evaluate(examples)
 
-    evaluating = _seconds_of_evaluations(task, workload.metrics, evaluate, device)
+    evaluating = _seconds_of_evaluations(task, workload, evaluate, device)
     training = (data + forward_backward + step) * task.budget.iterations
     share = evaluating / (training + evaluating)
     return Speed(task.name, str(variant), data, forward_backward, step, share, len(times))
@@ -135,27 +136,24 @@ class _Clock:
 
 
 def _seconds_of_evaluations(
-    task: Task, metrics: object, evaluate: Callable[[int], object], device: torch.device
+    task: Task, workload: Workload, evaluate: Callable[[int], object], device: torch.device
 ) -> float:
     """What the evaluations after the first, which all candidates of a seed share, take together."""
-    assert isinstance(metrics, dict)
-    sizes = [metric.examples for metric in metrics.values()]
-    few = min(task.metric.curve_examples or 500, 500 if "lstm" not in task.name else 11_200)
-    evaluate(few)
+    few = min(task.metric.curve_examples or MOST_EVALUATED, MOST_EVALUATED)
+    evaluate(few)  # the first one allocates
     samples = []
-    for _ in range(3):
+    while len(samples) < 3 and sum(samples) < 30:
         clock = _Clock(device)
         evaluate(few)
         samples.append(clock())
-        if sum(samples) > 30:
-            break
-    an_example = statistics.median(samples) / sum(min(few, size) for size in sizes)
 
-    def of(examples: int | None) -> float:
-        return an_example * sum(size if examples is None else min(examples, size) for size in sizes)
+    def seconds_for(examples: int | None) -> float:
+        return statistics.median(samples) * (workload.count(examples) or 0) / (workload.count(few) or 1)
 
     between = len(list(task.budget.evaluations())) - 1 - task.metric.window
-    return task.metric.window * of(task.metric.examples) + between * of(task.metric.curve_examples)
+    return task.metric.window * seconds_for(task.metric.examples) + between * seconds_for(
+        task.metric.curve_examples
+    )
 
 
 def variants_of(task: Task, every: bool) -> Iterator[Variant]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lrsearch.workload import Batches as Batches
     from lrsearch.workload import CropAndFlip as CropAndFlip
     from lrsearch.workload import Mean as Mean
+    from lrsearch.workload import MeanOverText as MeanOverText
+    from lrsearch.workload import TextBatches as TextBatches
     from lrsearch.workload import Workload as Workload
 
 __version__ = "0.1.0"
@@ -21,11 +23,23 @@ _HOMES = {
     "Batches": "lrsearch.workload",
     "CropAndFlip": "lrsearch.workload",
     "Mean": "lrsearch.workload",
+    "MeanOverText": "lrsearch.workload",
+    "TextBatches": "lrsearch.workload",
     "Workload": "lrsearch.workload",
     "load_chosen": "lrsearch.training.chosen",
     "load_task": "lrsearch.task",
 }
-__all__ = ["Batches", "CropAndFlip", "Mean", "Workload", "datasets", "load_chosen", "load_task"]
+__all__ = [
+    "Batches",
+    "CropAndFlip",
+    "Mean",
+    "MeanOverText",
+    "TextBatches",
+    "Workload",
+    "datasets",
+    "load_chosen",
+    "load_task",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -55,11 +55,23 @@ def measure_cost(task: Task, entry: Entry) -> float:
                 break
             iterations = min(4 * iterations, task.budget.iterations)
     deciding, between = (
-        _seconds(replica.evaluate, n) for n in (task.metric.examples, task.metric.curve_examples)
+        _evaluation_seconds(replica, n) for n in (task.metric.examples, task.metric.curve_examples)
     )
     evaluations = len(list(task.budget.evaluations())) - 1  # the first is shared by all candidates
     training = seconds / iterations * task.budget.iterations
     return training + deciding + (evaluations - 1) * between
+
+
+def _evaluation_seconds(replica: Replica, examples: int | None) -> float:
+    """What an evaluation takes, reckoned from one of a few examples where that tells."""
+    whole, few = replica.count(examples), replica.count(_FEW_EXAMPLES)
+    if whole is None or few is None or whole <= few:
+        return _seconds(replica.evaluate, examples)
+    count = _FEW_EXAMPLES
+    while (seconds := _seconds(replica.evaluate, count)) < _MEASURED_SECONDS / 4 and few < whole:
+        count *= 4
+        few = replica.count(count) or whole
+    return seconds * whole / few
 
 
 def _trained(task: Task, entry: Entry, iterations: int, folder: Path) -> tuple[Replica, float]:

@@ -98,6 +98,10 @@ class Replica:
         restore_random_state(before, self._device)
         return metrics
 
+    def count(self, examples: int | None) -> int | None:
+        """Give how many examples ``evaluate`` looks at; None where a metric cannot say."""
+        return self._workload.count(examples)
+
     def advance(self) -> Progress:
         """Train to the next evaluation; the first one of a new replica is before any update."""
         began = self._clock()

@@ -29,6 +29,7 @@ from lrsearch.workload.interfaces import Augmentation, Batch, IndexedBatches, Me
 from lrsearch.workload.iterables import IteratedBatches, indexed
 from lrsearch.workload.means import Mean
 from lrsearch.workload.seeds import seed_of
+from lrsearch.workload.text import MeanOverText, TextBatch, TextBatches
 from lrsearch.workload.workload import Workload
 
 __all__ = [
@@ -39,7 +40,10 @@ __all__ = [
     "IndexedBatches",
     "IteratedBatches",
     "Mean",
+    "MeanOverText",
     "Metric",
+    "TextBatch",
+    "TextBatches",
     "Transform",
     "Workload",
     "indexed",

@@ -42,10 +42,9 @@ class Mean:
             raise ValueError("there are no examples to take a mean over")
         self._samples: dict[int, Sequence[Tensor]] = {}
 
-    @property
-    def examples(self) -> int:
-        """How many there are."""
-        return self._examples
+    def count(self, examples: int | None) -> int:
+        """Give how many examples it evaluates when asked for ``examples`` (None: all)."""
+        return self._examples if examples is None else min(examples, self._examples)
 
     def __call__(self, model: nn.Module, examples: int | None) -> Tensor | dict[str, Tensor]:
         """Give the mean over ``examples`` examples (None: all)."""

@@ -96,18 +96,15 @@ class MeanOverText:
         self._columns = _columns(tokens, batch_size, length)
         self._length = length
 
-    @property
-    def examples(self) -> int:
-        """How many tokens are predicted."""
-        return (len(self._columns) - 1) * self._columns.shape[1]
+    def count(self, examples: int | None) -> int:
+        """Give how many tokens it predicts when asked for ``examples`` (None: all)."""
+        windows = self._windows(examples)
+        return min(windows[-1] + self._length, len(self._columns) - 1) * self._columns.shape[1]
 
     def __call__(self, model: nn.Module, examples: int | None) -> dict[str, Tensor]:
         """Give ``loss`` and ``perplexity`` over the first ``examples`` tokens (None: all)."""
-        last = len(self._columns) - 1
-        windows = range(0, last, self._length)
-        if examples is not None:
-            windows = windows[: -(-examples // (self._length * self._columns.shape[1]))]
-        read = min(windows[-1] + self._length, last)
+        windows = self._windows(examples)
+        read = min(windows[-1] + self._length, len(self._columns) - 1)
         # Summed in double precision: a float32 sum over many windows loses digits that rates differ in.
         total = torch.zeros((), dtype=torch.float64, device=self._columns.device)
         state = None
@@ -116,6 +113,13 @@ class MeanOverText:
             loss, state = self._function(model, window, state)
             total += loss.double() * (len(window.inputs) / read)
         return {"loss": total, "perplexity": total.exp()}
+
+    def _windows(self, examples: int | None) -> range:
+        """The first rows of the windows to read."""
+        windows = range(0, len(self._columns) - 1, self._length)
+        if examples is None:
+            return windows
+        return windows[: -(-examples // (self._length * self._columns.shape[1]))]
 
     def to(self, device: torch.device) -> "MeanOverText":
         """Give the same metric over the text on another device."""

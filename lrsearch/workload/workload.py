@@ -51,6 +51,11 @@ class Workload:
         loss, self.carried = self.loss(self.model, batch, self.carried)
         return loss
 
+    def count(self, examples: int | None) -> int | None:
+        """Give how many examples all metrics together evaluate when asked for ``examples``; None if one cannot say."""
+        counted = [getattr(metric, "count", None) for metric in self.metrics.values()]
+        return sum(count(examples) for count in counted if count) if all(counted) else None
+
     def evaluate(self, examples: int | None) -> dict[str, float]:
         """Give all metrics by name, over ``examples`` examples or all; leaves the model in ``train()`` mode.
 

@@ -1,6 +1,7 @@
 """Laws of batches of text, and of the metric over a text with a carried state."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -175,3 +176,16 @@ def test_what_cannot_be_a_text_is_refused(tokens: Tensor, batch_size: int, lengt
         TextBatches(tokens, batch_size, length)
     with pytest.raises(ValueError, match=problem):
         MeanOverText(per_token, tokens, batch_size, length)
+
+
+@pytest.mark.parametrize("examples", [None, 1, 20, 21, 60, 10_000])
+def test_it_counts_what_it_reads(examples: int | None) -> None:
+    read = []
+
+    def function(model: nn.Module, batch: TextBatch, state: Any) -> tuple[torch.Tensor, Any]:
+        read.append(batch.targets.numel())
+        return torch.zeros(()), None
+
+    metric = MeanOverText(function, torch.arange(103), batch_size=4, length=5)
+    metric(nn.Identity(), examples)
+    assert metric.count(examples) == sum(read)
