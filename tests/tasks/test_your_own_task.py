@@ -77,3 +77,17 @@ def test_a_carried_state_is_carried(names: dict[str, Any]) -> None:
         optimizer.step()
     assert workload.evaluate(None)["train_loss"] < 0.9 * before
     assert not torch.equal(workload.carried, torch.zeros(1, 8, 16))
+
+
+def test_images_are_augmented(names: dict[str, Any]) -> None:
+    images, labels = names["augmented"].batch(0, 0)
+    assert (images.shape, images.dtype, labels.shape) == ((32, 3, 32, 32), torch.float32, (32,))
+    brighter = names["brighter"].batch(0, 0)[0]
+    assert brighter.amax() > 1, "some are brighter than any was"
+
+
+def test_the_language_model_learns_its_text(names: dict[str, Any], train: Train) -> None:
+    before = names["language_model"]().evaluate(None)
+    assert before.keys() == {"train_loss", "train_perplexity"}
+    trained = train(names["language_model"], lr=1e-2, iterations=60, optimizer_class=torch.optim.Adam)
+    assert trained.evaluate(None)["train_loss"] < 0.5 * before["train_loss"]
