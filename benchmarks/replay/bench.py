@@ -26,7 +26,7 @@ from lr_find import RULES, suggested
 from ours import Case, Found, paper, searched
 from peers import SAMPLERS, compared, halved, sampled
 from replay import Recording, recordings
-from tables import document, print_tables
+from report import document, print_tables
 
 from lrsearch.search.margins import MARGINS, Margins
 
@@ -57,11 +57,11 @@ METHODS: dict[str, Method] = {
     "ours, start auto": Method(partial(searched, auto=True), any_start=True),
     "ours, race, start auto": Method(partial(searched, search="race: true", auto=True), any_start=True),
     **{
-        name: Method(partial(sampled, name=name), share=0.1 if name == "Optuna GP" else 1.0)
+        name: Method(partial(sampled, name=name), share=0.1 if name == "Optuna GP" else 0.4)
         for name in SAMPLERS
     },
-    "Optuna successive halving": Method(halved, share=0.4),
-    "Optuna Wilcoxon pruner, 10 seeds": Method(compared, share=0.2),
+    "Optuna successive halving": Method(halved, share=0.2),
+    "Optuna Wilcoxon pruner, 10 seeds": Method(compared, share=0.1),
     **{name: Method(partial(suggested, name=name), any_start=True) for name in RULES},
 }
 

@@ -20,7 +20,7 @@ NOTICEABLE = 0.02
 """The least fall that is read at all, as a fraction of the loss before it."""
 
 
-def suggest(lrs: Sequence[float], losses: Sequence[Sequence[float]]) -> float | None:
+def suggest(lrs: Sequence[float], losses: Sequence[Sequence[float]], share: float = SHARE) -> float | None:
     """Suggest a start for the search: the rung nearest to where the loss has made a good part of its fall.
 
     Where the loss is lowest, the rate is far too large already, by how much depends on how the training dies; where it
@@ -33,6 +33,7 @@ def suggest(lrs: Sequence[float], losses: Sequence[Sequence[float]]) -> float | 
         lrs: the learning rate of each iteration, rising by equal ratios.
         losses: the training loss of each iteration, one row a seed. A row may be shorter, where the test stopped;
             what follows a loss that is NaN or infinite is left out.
+        share: which part of its fall the loss has made there, between 0 and 1.
 
     Returns:
         A value of the ``lr`` ladder; None if there is nothing to read: no losses, or none that fell.
@@ -47,7 +48,7 @@ def suggest(lrs: Sequence[float], losses: Sequence[Sequence[float]]) -> float | 
     fall = before - min(smoothed[flat:])
     if fall <= NOTICEABLE * abs(before):
         return None
-    reached = next(i for i in range(flat, length) if smoothed[i] <= before - SHARE * fall)
+    reached = next(i for i in range(flat, length) if smoothed[i] <= before - share * fall)
     return _nearest_rung(lrs[reached])
 
 

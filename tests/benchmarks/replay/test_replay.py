@@ -1,0 +1,118 @@
+"""The replay engine against what it is to say, and the default search against the paper's procedure."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrsearch.coordinator import Coordinator
+from lrsearch.store.memory import MemoryStore
+from lrsearch.trial import Diverged, Finished, Stopped
+
+Load = Callable[[str], ModuleType]
+ORDER = tuple(range(20))
+
+
+@pytest.fixture(scope="session")
+def recorded(load: Load) -> dict[str, Any]:
+    return {recording.name: recording for recording in load("replay").recordings()}
+
+
+def trials_of(load: Load, recording: Any, start: int, workers: int = 1, **settings: str) -> list[Any]:
+    replay = load("replay")
+    task = replay.task_for(recording, start, **settings)
+    coordinator = Coordinator(task, MemoryStore())
+    replay.ReplayEngine(recording, ORDER, workers).run(task, coordinator)
+    return list(coordinator.trials)
+
+
+def test_replicas_end_as_they_were_recorded(load: Load, recorded: dict[str, Any]) -> None:
+    recording = recorded["noisy_quadratic sgd"]
+    ends = {(t.spec.rung, t.spec.seed): t.outcome for t in trials_of(load, recording, 0)}
+    assert ends[1, 0] == Diverged(int(recording.diverged_at[recording.index(1), 0]))
+    assert ends[-2, 2] == Finished(recording.values[recording.index(-2), 2, -1])
+
+
+def test_every_evaluation_is_reported(load: Load, recorded: dict[str, Any]) -> None:
+    recording = recorded["noisy_quadratic sgd"]
+    trial = next(t for t in trials_of(load, recording, -2) if t.spec.rung == -2)
+    assert [e.iteration for e in trial.curve] == recording.iterations.tolist()
+
+
+def test_a_stop_takes_effect_at_its_evaluation(load: Load, recorded: dict[str, Any]) -> None:
+    recording = recorded["noisy_quadratic sgd"]
+    stopped = [
+        t for t in trials_of(load, recording, -2, search="race: true") if isinstance(t.outcome, Stopped)
+    ]
+    assert stopped
+    assert all(f"at iteration {t.curve[-1].iteration} over" in t.outcome.reason for t in stopped)
+
+
+@pytest.mark.parametrize("workers", [1, 3, 8])
+def test_more_workers_choose_the_same_in_less_time(
+    load: Load, recorded: dict[str, Any], workers: int
+) -> None:
+    replay = load("replay")
+    recording = recorded["digits_mlp sgd"]
+    task = replay.task_for(recording, -3)
+    one, several = (replay.replay(recording, task, ORDER, n) for n in (1, workers))
+    assert several.rung == one.rung
+    assert several.ticks <= one.ticks
+    assert several.iterations <= workers * several.ticks * int(recording.iterations[1])
+
+
+@pytest.mark.parametrize("more", [{}, {"metric": "lower_bound: 0"}], ids=["default", "lower_bound"])
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_the_choice_is_the_papers_and_costs_no_more(
+    load: Load, data: st.DataObject, more: dict[str, str]
+) -> None:
+    ours, replay = load("ours"), load("replay")
+    recording = data.draw(st.sampled_from(replay.recordings()), label="recording")
+    start = recording.best + data.draw(st.integers(-4, 4), label="rungs from the best")
+    order = tuple(data.draw(st.permutations(range(recording.seeds)), label="seeds"))
+    reference = ours.paper(recording, start, order)
+    found = replay.replay(recording, replay.task_for(recording, start, **more), order)
+    assert found.rung == reference.rung
+    assert found.iterations <= reference.iterations
+
+
+def test_the_truth_of_a_known_problem_is_its_expectation(recorded: dict[str, Any]) -> None:
+    recording = recorded["noisy_quadratic sgd"]
+    assert recording.regret(recording.best) == 0
+    assert recording.truth.min() == recording.expected.min()
+
+
+def test_no_choice_gains_nothing(recorded: dict[str, Any]) -> None:
+    recording = recorded["digits_mlp sgd"]
+    initial = recording.values[..., 0].mean()
+    assert recording.regret(None) == pytest.approx(initial / recording.truth.min() - 1)
+
+
+@pytest.mark.parametrize("table", ["digits_mlp", "noisy_quadratic"])
+def test_margins_fitted_elsewhere_end_no_best_candidate(load: Load, table: str) -> None:
+    fit_margins = load("fit_margins")
+    found = fit_margins.recordings()
+    margins = load("bench").margins_without(table, found)
+    for recording in (r for r in found if r.table == table):
+        winners = fit_margins.winners(recording)
+        ended = winners.first_out(margins.jolts, margins.catch_up) < 1
+        assert ended.mean() <= 2 * fit_margins.LOST, recording.name
+
+
+def test_the_margins_in_use_are_those_that_are_fitted(load: Load) -> None:
+    from lrsearch.search.margins import MARGINS
+
+    fit_margins = load("fit_margins")
+    assert fit_margins.fit(fit_margins.recordings()) == MARGINS
+
+
+def test_seeds_are_trained_once_each(load: Load, recorded: dict[str, Any]) -> None:
+    recording = recorded["digits_mlp adam"]
+    trained = [(t.spec.rung, t.spec.seed) for t in trials_of(load, recording, -5)]
+    assert len(trained) == len(set(trained))
+    assert np.all([seed < 3 for _, seed in trained])
