@@ -148,8 +148,12 @@ def freedom_of(pairs: int, seeds: int, prior_freedom: float = PRIOR_FREEDOM) -> 
 
 
 def _prior_freedom(pairs: int, seeds: int, prior_freedom: float) -> float:
-    """A pair learns from the others no more than they know: alone, nothing."""
-    return min(prior_freedom, (pairs - 1) * (seeds - 1))
+    """A pair learns from the others no more than they know; alone, nothing.
+
+    That is how precise the geometric mean of their variances is: less than a plain mean of them, by the trigamma
+    function (Smyth 2004, section 6).
+    """
+    return float(min(prior_freedom, 2 * (pairs - 1) / special.polygamma(1, (seeds - 1) / 2)))
 
 
 def _compared(chosen: Candidate, rivals: Mapping[int, Candidate], mode: Mode) -> Comparison | None:

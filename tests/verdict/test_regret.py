@@ -15,6 +15,7 @@ from lrsearch.verdict.regret import (
     Comparison,
     compare,
     confidence_at,
+    freedom_of,
     losses,
     may_be_resolved,
     moderated,
@@ -99,10 +100,15 @@ def test_the_critical_value_is_a_little_above_dunnetts(rivals: int, freedom: int
 
 def test_moderated_variances_are_those_of_smyth() -> None:
     """By hand: two degrees of freedom of its own, three of the typical one, exp(0.5772) above the geometric mean."""
-    own = np.array([1.0, 4.0, 16.0])
+    own = np.array([1.0, 4.0, 4.0, 16.0])
     typical = 4.0 * np.exp(np.euler_gamma)
     assert PRIOR_FREEDOM == 3
     assert moderated(own, seeds=3) == pytest.approx((2 * own + 3 * typical) / 5)
+
+
+def test_one_other_pair_is_worth_less_than_its_own_degrees_of_freedom() -> None:
+    """The logarithm of a chi-squared of 2 over 2 has variance pi^2/6, by which its like would have 12/pi^2."""
+    assert freedom_of(pairs=2, seeds=3) == pytest.approx(2 + 12 / np.pi**2)
 
 
 def test_a_pair_alone_has_no_other_variance_to_lean_on() -> None:
