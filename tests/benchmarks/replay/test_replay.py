@@ -116,3 +116,32 @@ def test_seeds_are_trained_once_each(load: Load, recorded: dict[str, Any]) -> No
     trained = [(t.spec.rung, t.spec.seed) for t in trials_of(load, recording, -5)]
     assert len(trained) == len(set(trained))
     assert np.all([seed < 3 for _, seed in trained])
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_race_ends_and_its_choice_has_all_its_seeds(load: Load, data: st.DataObject) -> None:
+    replay = load("replay")
+    recording = data.draw(st.sampled_from(replay.recordings()), label="recording")
+    start = recording.best + data.draw(st.integers(-4, 4), label="rungs from the best")
+    order = tuple(data.draw(st.permutations(range(recording.seeds)), label="seeds"))
+    workers = data.draw(st.integers(1, 6), label="workers")
+    task = replay.task_for(recording, start, search="race: true")
+    coordinator = Coordinator(task, MemoryStore())
+    replay.ReplayEngine(recording, order, workers).run(task, coordinator)
+    (state,) = coordinator.states
+    rung = replay.chosen_rung(state)
+    finished = {
+        t.spec.seed for t in coordinator.trials if t.spec.rung == rung and t.iterations == recording.budget
+    }
+    assert finished == {0, 1, 2}
+
+
+def test_a_first_guess_that_the_walk_left_behind_is_not_waited_for(
+    load: Load, recorded: dict[str, Any]
+) -> None:
+    """The rung above the start neither wins nor falls so far behind that it is out."""
+    replay = load("replay")
+    recording = recorded["digits_mlp sgd"]
+    task = replay.task_for(recording, -3, search="race: true")
+    assert replay.replay(recording, task, (1, 10, 18)).rung == 0
