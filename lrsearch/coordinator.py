@@ -11,6 +11,8 @@ from lrsearch.task.model import Task
 from lrsearch.trial import Curve, Evaluation, Failed, Outcome, SearchId, Stopped, Trial, TrialSpec
 from lrsearch.verdict import Verdict
 
+LEFT_OVER = "the search ended without it"
+"""Why a replica is stopped that no candidate needs any more."""
 MAX_LOST = 3
 """How often a replica is trained again after its worker died, before that counts as a failure."""
 
@@ -179,14 +181,28 @@ class Coordinator:
                     self._observer(Concluded(state.verdict))
 
     def _update(self, search: SearchId) -> SearchState:
-        """Decide anew where a search stands, and end what it wants ended."""
+        """Decide anew where a search stands, and end what it wants ended, or leaves over when it ends."""
         while True:
-            running = [trial for trial in self._running.values() if trial.spec.search == search]
-            trials = [*self._ended[search].values(), *running]
+            running = {t.id: t for t in self._running.values() if t.spec.search == search}
+            trials = [*self._ended[search].values(), *running.values()]
             state = state_of(self._task, search, trials, chosen_values(self._states.values()))
             self._states[search] = state
-            if not isinstance(state.decision, Stop):
+            if isinstance(state.decision, Stop):
+                reasons = {t: in_values(reason, state.searched) for t, reason in state.decision.replicas}
+            elif state.verdict is not None:
+                # An earlier run may have left some unfinished that nothing asks for any more.
+                self._running |= {t.id: t for t in self._left_unfinished(search)}
+                reasons = {t.id: LEFT_OVER for t in self._running.values() if t.spec.search == search}
+            else:
                 return state
-            for trial, reason in state.decision.replicas:
+            if not reasons:
+                return state
+            for trial, reason in reasons.items():
                 stopped = self._running[trial]
-                self._end(trial, Stopped(in_values(reason, state.searched)), stopped.curve, stopped.seconds)
+                self._end(trial, Stopped(reason), stopped.curve, stopped.seconds)
+
+    def _left_unfinished(self, search: SearchId) -> list[Trial]:
+        left = [trial for trial in self._unfinished.values() if trial.spec.search == search]
+        for trial in left:
+            del self._unfinished[trial.id]
+        return left

@@ -18,6 +18,7 @@ from lrsearch.search import (
     Resolve,
     Screen,
     Skip,
+    Stop,
     Strategy,
     looks,
 )
@@ -66,13 +67,26 @@ class PendingError(Exception):
 
 
 def survey(task: Task, trials: Iterable[Trial]) -> dict[SearchId, SearchState]:
-    """Give the state of every search, in an order in which each comes after those that it waits for."""
+    """Give the state of every search, in an order in which each comes after those that it waits for.
+
+    Replicas that a search wants ended count as stopped: whoever runs it, if anybody does, is about to end them.
+    """
     by_search: dict[SearchId, list[Trial]] = {search: [] for search in task.searches()}
     for trial in trials:
         by_search.setdefault(trial.spec.search, []).append(trial)
     states: dict[SearchId, SearchState] = {}
     for search in in_order(task):
-        states[search] = state_of(task, search, by_search[search], chosen_values(states.values()))
+        chosen = chosen_values(states.values())
+        states[search] = state_of(task, search, by_search[search], chosen)
+        while isinstance(stop := states[search].decision, Stop):
+            reasons = dict(stop.replicas)
+            by_search[search] = [
+                replace(trial, outcome=Stopped(in_values(reasons[trial.id], states[search].searched)))
+                if trial.id in reasons
+                else trial
+                for trial in by_search[search]
+            ]
+            states[search] = state_of(task, search, by_search[search], chosen)
     return states
 
 
