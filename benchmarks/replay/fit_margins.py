@@ -3,7 +3,7 @@
     python benchmarks/replay/fit_margins.py
 
 For each optimizer of each table, the best candidate is compared with every other near it, over draws of one to three
-paired seeds, at every evaluation. ``jolts`` is then the least number with which the best candidate would have been
+paired seeds, at every evaluation. ``noise`` is then the least number with which the best candidate would have been
 ended in at most one comparison of a thousand, times a safety factor; ``catch_up`` is that with which the losers
 beside the best are ended soonest. The last lines leave out one table each: the bench judges a table by the margins
 that are fitted without it.
@@ -21,8 +21,8 @@ SAFETY = 1.25
 LOST = 0.001
 """The fraction of comparisons in which the best candidate may be ended before the safety factor."""
 CATCH_UPS = (1.0, 1.5, 2.0)
-LEAST_JOLTS = 1.25
-"""What is chosen where nothing recorded needs more: no single jolt may end a training."""
+LEAST_NOISE = 3.0
+"""What is chosen where nothing recorded needs more."""
 NEAR = 6
 """The best candidate is compared with those so many rungs away."""
 DRAWS = 60
@@ -35,23 +35,23 @@ class Lags:
     """Of comparisons [c] at evaluations [e]: the lasting lag, and what it is measured against."""
 
     lasting: np.ndarray
-    jolt: np.ndarray
+    spread: np.ndarray
     closing: np.ndarray
 
-    def first_out(self, jolts: float, catch_up: float) -> np.ndarray:
+    def first_out(self, noise: float, catch_up: float) -> np.ndarray:
         """Give the fraction of the budget trained when each comparison ends the candidate, 1 if it never does [c]."""
-        smallest = Margins(jolts, catch_up).smallest
-        limit = np.maximum(smallest, np.maximum(jolts * self.jolt, catch_up * self.closing))
-        out = (self.lasting > limit) & np.isfinite(self.jolt)
+        smallest = Margins(noise, catch_up).smallest
+        limit = np.maximum(smallest, np.maximum(noise * self.spread, catch_up * self.closing))
+        out = (self.lasting > limit) & np.isfinite(self.spread)
         evaluations = out.shape[1]
         return np.where(out.any(axis=1), (out.argmax(axis=1) + 1) / evaluations, 1.0)
 
-    def jolts_needed(self, catch_up: float) -> np.ndarray:
-        """Give the ``jolts`` with which each comparison would just not end the candidate [c]."""
+    def noise_needed(self, catch_up: float) -> np.ndarray:
+        """Give the ``noise`` with which each comparison would just not end the candidate [c]."""
         smallest = Margins(0.0, catch_up).smallest
         counts = (self.lasting > smallest) & (self.lasting > catch_up * self.closing)
-        counts &= np.isfinite(self.jolt)
-        ratios = np.where(counts, self.lasting / np.maximum(self.jolt, 1e-9), 0.0)
+        counts &= np.isfinite(self.spread)
+        ratios = np.where(counts, self.lasting / np.maximum(self.spread, 1e-9), 0.0)
         return ratios.max(axis=1)
 
 
@@ -60,8 +60,8 @@ def main() -> None:
     found = recordings()
     print("MARGINS =", fit(found))
     for recording in found:
-        needed = np.quantile(winners(recording).jolts_needed(1.0), [0.99, 1 - LOST, 1])
-        print(f"  {recording.name} needs jolts of", ", ".join(f"{value:.1f}" for value in needed))
+        needed = np.quantile(winners(recording).noise_needed(1.0), [0.99, 1 - LOST, 1])
+        print(f"  {recording.name} needs a noise of", ", ".join(f"{value:.1f}" for value in needed))
     for table in sorted({r.table for r in found}):
         if others := [r for r in found if r.table != table]:
             print(f"without {table}:", fit(others))
@@ -74,15 +74,15 @@ def fit(found: list[Recording]) -> Margins:
 
 
 def fit_at(found: list[Recording], catch_up: float) -> Margins:
-    """Give the least safe ``jolts``: that of the recording which needs most."""
-    needed = [np.quantile(winners(r).jolts_needed(catch_up), 1 - LOST) for r in found]
-    jolts = max(LEAST_JOLTS, SAFETY * float(max(needed)))
-    return Margins(jolts=round(jolts, 2), catch_up=catch_up)
+    """Give the least safe ``noise``: that of the recording which needs most."""
+    needed = [np.quantile(winners(r).noise_needed(catch_up), 1 - LOST) for r in found]
+    noise = max(LEAST_NOISE, SAFETY * float(max(needed)))
+    return Margins(noise=round(noise, 1), catch_up=catch_up)
 
 
 def cost(found: list[Recording], margins: Margins) -> float:
     """Give the mean fraction of the budget after which the losers beside the best are ended."""
-    return float(np.mean([losers(r).first_out(margins.jolts, margins.catch_up).mean() for r in found]))
+    return float(np.mean([losers(r).first_out(margins.noise, margins.catch_up).mean() for r in found]))
 
 
 @cache
@@ -118,18 +118,18 @@ def lags(recording: Recording, pairs: list[tuple[int, int]]) -> Lags:
     series = np.array(
         [(logarithms[a] - logarithms[b])[draw].mean(axis=0) for a, b in pairs for draw in draws]
     )
-    unit_jolt = Margins(jolts=1.0, catch_up=0.0, smallest=0.0)
-    unit_closing = replace(unit_jolt, jolts=0.0, catch_up=1.0)
+    unit_noise = Margins(noise=1.0, catch_up=0.0, smallest=0.0)
+    unit_closing = replace(unit_noise, noise=0.0, catch_up=1.0)
     fractions = recording.iterations[1:] / recording.budget
     shape = series.shape
-    lasting, jolt, closing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    lasting, spread, closing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for c, row in enumerate(series.tolist()):
         for e, fraction in enumerate(fractions.tolist()):
             so_far = row[: e + 1]
-            lasting[c, e] = unit_jolt.lasting(so_far)
-            jolt[c, e] = unit_jolt.margin(so_far, fraction)
+            lasting[c, e] = unit_noise.lasting(so_far)
+            spread[c, e] = unit_noise.margin(so_far, fraction)
             closing[c, e] = unit_closing.margin(so_far, fraction)
-    return Lags(lasting, jolt, closing)
+    return Lags(lasting, spread, closing)
 
 
 if __name__ == "__main__":
