@@ -184,16 +184,17 @@ def simulate(
                         given_up[search] |= hopeless(own[i], drawn.values[search, tied, :seeds], looks, error)
     ended = ~np.isnan(bounds)
     resolved = bounds <= TOLERANCE
-    return {
-        "missed": float(missed[ended].mean()),
-        "missed_of_ladder": float((ladder > bounds + 1e-9)[ended].mean()),
-        "median_bound": float(np.median(bounds[ended])),
-        "resolved": float(resolved[ended].mean()),
-        "ties": float(ties[ended].mean()),
-        "seeds": float(seeds_used[ended].mean()),
-        "given_up": float(given_up[ended].mean()),
-        "given_up_wrongly": float((given_up & resolved)[ended].mean()),
+    rates = {
+        "missed": missed[ended].mean(),
+        "missed_of_ladder": (ladder > bounds + 1e-9)[ended].mean(),
+        "median_bound": np.median(bounds[ended]),
+        "resolved": resolved[ended].mean(),
+        "ties": ties[ended].mean(),
+        "seeds": seeds_used[ended].mean(),
+        "given_up": given_up[ended].mean(),
+        "given_up_wrongly": (given_up & resolved)[ended].mean(),
     }
+    return {name: round(float(rate), 4) for name, rate in rates.items()}
 
 
 def by_rivals(walked: dict[int, Walked]) -> Iterator[tuple[Array, Array, Array]]:
