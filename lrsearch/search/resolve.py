@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from lrsearch.search.bracket import Bracket, missing_seeds
 from lrsearch.search.candidates import Candidate
-from lrsearch.search.decision import Decision, Done, Ending, Launch, NoneLearned, Skip, Stop, Strategy, Wait
+from lrsearch.search.decision import Decision, Done, Ending, Launch, NoneLearned, Skip, Strategy, Wait
 from lrsearch.trial import Trial
 
 GROWTH = (3, 5, 8, 10)
@@ -77,8 +77,9 @@ class Resolve:
             look += 1
             bracket = replace(self.bracket, seeds=self.looks[look])
             candidates = bracket.within_limits(trials)
-            known = _known_to(bracket, candidates, known, assessment.contenders)
-            decision = _decide(bracket, candidates, known)
+            admitted = _admitted(bracket, candidates, known, assessment.contenders)
+            known = _known_at(bracket, candidates, known, admitted)
+            decision = _decide(bracket, candidates, known, admitted)
         return decision, look
 
     def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
@@ -90,36 +91,50 @@ class Resolve:
         return self.first.skips(_of_seeds(trials, self.looks[0]))
 
 
-def _known_to(
+def _admitted(
     bracket: Bracket,
     candidates: Mapping[int, Candidate],
     before: Mapping[int, float | None],
     contenders: frozenset[int],
-) -> dict[int, float | None]:
-    """What is known at a look: contenders by all its seeds, what was left behind as worse."""
+) -> list[int]:
+    """Give the rungs that get the seeds of a look, best first; should all lose a seed, the next best is one too."""
+    learned = {rung: mean for rung, mean in before.items() if mean is not None}
+    best_first = sorted(learned, key=lambda rung: (bracket.sign * learned[rung], rung))
+    admitted = [rung for rung in best_first if rung in contenders]
+    others = [rung for rung in best_first if rung not in contenders]
     decided = bracket.known(candidates)
-    # Should every contender lose a seed, the best of those left behind takes their place.
-    best_first = sorted(
-        (rung for rung, mean in before.items() if mean is not None and rung not in contenders),
-        key=lambda rung: (bracket.sign * (before[rung] or 0.0), rung),
-    )
-    admitted = {rung for rung in contenders if before.get(rung) is not None}
-    while all(rung in decided and decided[rung] is None for rung in admitted) and best_first:
-        admitted.add(best_first.pop(0))
-    left_behind = before.keys() - admitted
+    while others and all(decided.get(rung, 0.0) is None for rung in admitted):
+        admitted.append(others.pop(0))
+    return admitted
+
+
+def _known_at(
+    bracket: Bracket,
+    candidates: Mapping[int, Candidate],
+    before: Mapping[int, float | None],
+    admitted: Sequence[int],
+) -> dict[int, float | None]:
+    """What is known at a look: what was admitted by all its seeds, what was left behind as worse."""
+    left_behind = before.keys() - set(admitted)
     known: dict[int, float | None] = dict.fromkeys(left_behind)
-    return known | {rung: mean for rung, mean in decided.items() if rung not in left_behind}
+    return known | {rung: m for rung, m in bracket.known(candidates).items() if rung not in left_behind}
 
 
 def _decide(
-    bracket: Bracket, candidates: Mapping[int, Candidate], known: Mapping[int, float | None]
+    bracket: Bracket,
+    candidates: Mapping[int, Candidate],
+    known: Mapping[int, float | None],
+    admitted: Sequence[int],
 ) -> Decision:
     if stop := bracket.stop_of_settled(candidates):
-        return Stop(stop.replicas)
-    step = bracket.next_step(known)
-    if not isinstance(step, tuple):
-        return Done(step)
-    wanted = [(rung, seed) for rung in step for seed in missing_seeds(candidates, rung, bracket.seeds)]
+        return stop
+    # The bracket walks on only from what is known of all of them.
+    rungs: Sequence[int] | Ending = [rung for rung in admitted if rung not in known] or bracket.next_step(
+        known
+    )
+    if not isinstance(rungs, Sequence):
+        return Done(rungs)
+    wanted = [(rung, seed) for rung in rungs for seed in missing_seeds(candidates, rung, bracket.seeds)]
     return Launch(tuple(wanted)) if wanted else Wait()
 
 

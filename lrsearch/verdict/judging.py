@@ -22,7 +22,8 @@ def judge(
     """Weigh the evidence of a search that has ended.
 
     The choice is compared with the candidates that learned and ran to their ends with all its seeds. Of one that was
-    stopped or skipped nothing is claimed; one left behind by an earlier look was found worse there.
+    stopped or skipped nothing is claimed; one left behind by an earlier look was found worse there. Where a race ended
+    a neighbour of the choice there is no bound.
 
     Args:
         search: which search.
@@ -43,7 +44,11 @@ def judge(
         chosen = candidates[_preferred(contenders, best.rung, settings.prefer)]
         rivals = _rivals(searched, candidates, chosen, mode)
         lost = losses(chosen, rivals, mode, confidence)
-        bound = _bound(chosen, rivals, lost)
+        bound = (
+            None
+            if settings.race and _unknown_beside(chosen, candidates, rivals)
+            else _bound(chosen, rivals, lost)
+        )
         ties = sorted(contenders - {chosen.rung})
     return Verdict(
         search=search,
@@ -78,7 +83,8 @@ def assess(
     assert not isinstance(ending, NoneLearned)
     best = candidates[ending.rung]
     rivals = {rung: candidates[rung] for rung in contenders if rung != best.rung}
-    hopeless = not may_be_resolved(best, rivals, mode, settings.tolerance, looks)
+    # Seeds for the best alone compare it with nothing.
+    hopeless = not rivals or not may_be_resolved(best, rivals, mode, settings.tolerance, looks)
     return Assessment(verdict.resolved, hopeless, contenders)
 
 
@@ -128,6 +134,20 @@ def _rivals(
 def _preferred(contenders: Iterable[int], best: int, prefer: Prefer) -> int:
     """Give the rung to choose; on every ladder values rise with the rungs."""
     return {"lowest": best, "largest": max(contenders), "smallest": min(contenders)}[prefer]
+
+
+def _unknown_beside(
+    chosen: Candidate, candidates: dict[int, Candidate], rivals: dict[int, Candidate]
+) -> bool:
+    """Whether a heuristic ended a neighbour of the chosen candidate, of which nothing can be said then."""
+    beside = (candidates.get(chosen.rung - 1), candidates.get(chosen.rung + 1))
+    return any(
+        candidate is not None
+        and candidate.rung not in rivals
+        and not candidate.diverged
+        and candidate.values.keys() < chosen.values.keys()
+        for candidate in beside
+    )
 
 
 def _bound(chosen: Candidate, rivals: dict[int, Candidate], lost: dict[int, float]) -> float | None:

@@ -86,3 +86,12 @@ def test_after_a_race_the_contenders_get_their_seeds() -> None:
 @pytest.mark.parametrize("workers", [2, 5])
 def test_more_workers_choose_the_same(workers: int) -> None:
     assert walk(resolving(Assessing(resolved_at=8)), moving, workers).ending == Bracketed(1)
+
+
+def test_the_walk_waits_for_the_seeds_of_all_contenders() -> None:
+    """From a far start: the first contender to be complete must not send it on as if the others were worse."""
+    losses = valley(best=3)
+    contenders = frozenset({2, 3, 4})
+    found = walk(resolving(Assessing(resolved_at=8, contenders=contenders)), losses)
+    assert {rung for rung, seeds in found.trained.items() if len(seeds) > 3} == contenders
+    assert set(found.trained) == {0, 1, 2, 3, 4}

@@ -7,7 +7,7 @@ import pytest
 
 from lrsearch.search import AtLimit, Bracketed, NoneLearned
 from lrsearch.task.model import Mode, Prefer, Searched, SearchSettings
-from lrsearch.trial import Diverged, Evaluation, Finished, SearchId, Trial, TrialSpec
+from lrsearch.trial import Diverged, Evaluation, Finished, SearchId, Stopped, Trial, TrialSpec
 from lrsearch.verdict import Verdict, judge
 
 SEARCH = SearchId("sgd", "lr")
@@ -155,3 +155,18 @@ def test_a_preferred_one_that_is_not_the_best_costs_a_larger_bound() -> None:
 def test_a_lone_candidate_that_learned_loses_nothing_to_those_trained() -> None:
     verdict = verdict_of({-3: [2.3, 2.3, 2.3], -2: [0.3, 0.31, 0.32], -1: [None, 2.3, 2.3]}, rung=-2)
     assert (verdict.regret_at_most, verdict.ties) == (0.0, ())
+
+
+def test_where_a_race_ended_a_neighbour_there_is_no_bound() -> None:
+    trials = trials_of({-3: [0.40, 0.41, 0.42], -2: [0.30, 0.305, 0.31]})
+    spec = TrialSpec(SEARCH, -1, 0, {"lr": 0.3})
+    stopped = Trial("sgd/lr/stopped", spec, (Evaluation(0, 2.3), Evaluation(500, 0.9)), Stopped("far behind"))
+    race = SearchSettings(race=True)
+    verdict = judge(SEARCH, SEARCHED, Bracketed(-2), [*trials, stopped], "min", race, (3,))
+    assert (verdict.chosen, verdict.regret_at_most, verdict.resolved) == (0.1, None, False)
+
+
+def test_a_race_that_ended_nobody_beside_its_choice_has_a_bound() -> None:
+    trials = trials_of({-3: [0.40, 0.41, 0.42], -2: [0.30, 0.305, 0.31], -1: [0.5, None, None]})
+    verdict = judge(SEARCH, SEARCHED, Bracketed(-2), trials, "min", SearchSettings(race=True), (3,))
+    assert verdict.regret_at_most is not None
