@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsearch.coordinator import Coordinator
+from lrsearch.search.margins import MARGINS
 from lrsearch.store.memory import MemoryStore
 from lrsearch.trial import Diverged, Finished, Stopped
 
@@ -94,21 +95,20 @@ def test_no_choice_gains_nothing(recorded: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("table", ["digits_mlp", "noisy_quadratic"])
-def test_margins_fitted_elsewhere_end_no_best_candidate(load: Load, table: str) -> None:
+def test_margins_fitted_elsewhere_end_no_best_candidate(
+    load: Load, recorded: dict[str, Any], table: str
+) -> None:
     fit_margins = load("fit_margins")
-    found = fit_margins.recordings()
+    found = list(recorded.values())
     margins = load("bench").margins_without(table, found)
     for recording in (r for r in found if r.table == table):
         winners = fit_margins.winners(recording)
-        ended = winners.first_out(margins.jolts, margins.catch_up) < 1
+        ended = winners.first_out(margins.noise, margins.catch_up) < 1
         assert ended.mean() <= 2 * fit_margins.LOST, recording.name
 
 
-def test_the_margins_in_use_are_those_that_are_fitted(load: Load) -> None:
-    from lrsearch.search.margins import MARGINS
-
-    fit_margins = load("fit_margins")
-    assert fit_margins.fit(fit_margins.recordings()) == MARGINS
+def test_the_margins_in_use_are_those_that_are_fitted(load: Load, recorded: dict[str, Any]) -> None:
+    assert load("fit_margins").fit(list(recorded.values())) == MARGINS
 
 
 def test_seeds_are_trained_once_each(load: Load, recorded: dict[str, Any]) -> None:
