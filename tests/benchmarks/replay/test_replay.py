@@ -107,8 +107,12 @@ def test_margins_fitted_elsewhere_end_no_best_candidate(
         assert ended.mean() <= 2 * fit_margins.LOST, recording.name
 
 
-def test_the_margins_in_use_are_those_that_are_fitted(load: Load, recorded: dict[str, Any]) -> None:
-    assert load("fit_margins").fit(list(recorded.values())) == MARGINS
+def test_the_margins_in_use_are_no_laxer_than_those_that_are_fitted(
+    load: Load, recorded: dict[str, Any]
+) -> None:
+    fitted = load("fit_margins").fit(list(recorded.values()))
+    assert fitted.noise <= MARGINS.noise
+    assert fitted.catch_up <= MARGINS.catch_up
 
 
 def test_seeds_are_trained_once_each(load: Load, recorded: dict[str, Any]) -> None:
