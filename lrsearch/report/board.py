@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrsearch.report.findings import Finding, Mark, findings
-from lrsearch.report.numbers import clock_text, count_text, duration_text, percent_text, value_text
+from lrsearch.report.numbers import bound_text, clock_text, count_text, duration_text, value_text
 from lrsearch.report.pace import Pace
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.strip import strip, strip_width
@@ -171,7 +171,5 @@ def ending_text(verdict: Verdict) -> Text:
             return Text(f"at the {side} limit\nwiden it, run again", style="yellow")
     if verdict.regret_at_most is None:
         return Text("bracketed\nunresolved: one seed")
-    loss = (
-        f"loses ≤ {percent_text(verdict.regret_at_most)}" if verdict.regret_at_most else "the best of these"
-    )
+    loss = f"loses ≤ {bound_text(verdict.regret_at_most)}" if verdict.regret_at_most else "the best of these"
     return Text(f"bracketed, resolved\n{loss}" if verdict.resolved else f"bracketed, unresolved\n{loss}")

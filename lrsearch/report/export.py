@@ -13,6 +13,7 @@ import yaml
 import lrsearch
 from lrsearch.errors import UnfinishedError
 from lrsearch.report.findings import iterations_saved
+from lrsearch.report.metrics import other_metrics
 from lrsearch.report.numbers import count_text
 from lrsearch.report.remaining import trainings_left
 from lrsearch.searches import (
@@ -50,7 +51,8 @@ def chosen(
     ``std`` of the metric over ``seeds``, or the ``outcome`` of one that could not be chosen: ``diverged`` (on
     ``seeds_diverged`` of its seeds), ``did_not_learn``, ``stopped`` (a seed was ended early) or ``unfinished`` (a
     seed did not run to the end). ``skipped`` says by value which seeds were not trained to the end, and why, and
-    ``iterations_saved`` what they would have cost. A ``recipe`` other than the usual stands at the top.
+    ``iterations_saved`` what they would have cost. ``metrics`` are the others of the chosen candidate at its end, by
+    name, as ``mean`` and ``std`` (null where one is not finite). A ``recipe`` other than the usual stands at the top.
 
     Args:
         task: the task.
@@ -66,13 +68,12 @@ def chosen(
     if not partial:
         _refuse_unfinished(task, by_search)
     covered = {name for name in task.entries if by_search.keys() >= {*needed_by(task, [name])}}
-    metric = {"name": task.metric.name, "iteration": task.budget.iterations, "window": task.metric.window}
     recipe = {name: value for name, value in asdict(task.recipe).items() if value != getattr(Recipe(), name)}
     return {
         "lrsearch": lrsearch.__version__,
         "task": task.name,
         "fingerprint": fingerprint,
-        "metric": metric,
+        "metric": _metric(task),
         **({"recipe": recipe} if recipe else {}),
         "chosen": {
             name: _entry(task, entry, by_search) for name, entry in task.entries.items() if name in covered
@@ -118,6 +119,18 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def _metric(task: Task) -> dict[str, Any]:
+    """What decides; its mode where that is to be high, its examples where these are not all."""
+    metric = task.metric
+    return {
+        "name": metric.name,
+        **({"mode": metric.mode} if metric.mode != "min" else {}),
+        "iteration": task.budget.iterations,
+        "window": metric.window,
+        **({"examples": metric.examples} if metric.examples is not None else {}),
+    }
 
 
 def _refuse_unfinished(task: Task, states: Mapping[SearchId, SearchState]) -> None:
@@ -188,6 +201,10 @@ def _start(searched: Searched) -> dict[str, Any]:
 
 def _evidence(task: Task, state: SearchState, verdict: Verdict) -> dict[str, Any]:
     row = verdict.chosen_row
+    metrics = {
+        name: {"mean": _rounded(end.mean, 6), "std": _rounded(end.std, 6)}
+        for name, end in other_metrics(task, row, state.trials).items()
+    }
     skips = {
         state.searched.ladder.value(skip.rung): {"seeds": list(skip.seeds), "reason": skip.reason}
         for skip in skips_of(task, state)
@@ -200,6 +217,7 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> dict[str, Any
         "mean": _rounded(row.mean, 6) if row else None,
         "std": _rounded(row.std, 6) if row else None,
         "seeds": row.seeds if row else max((row.seeds for row in verdict.rows), default=0),
+        **({"metrics": metrics} if metrics else {}),
         "bracket": list(verdict.bracket) if row else [],
         "ties": list(verdict.ties),
         "iterations": verdict.iterations,

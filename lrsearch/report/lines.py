@@ -75,12 +75,14 @@ class Lines:
         others = {known.search: known for known in self.coordinator.states if known.search != state.search}
         after = state_of(self.task, state.search, trials, chosen_values(others.values()))
         finding = next(f for f in findings(self.task, after) if f.rung == trial.spec.rung)
-        if finding.mark is Mark.FAILED or not (finding.mark.dead or _at_rest(after, finding)):
+        diverged = finding.mark is Mark.DIVERGED
+        if finding.mark is Mark.FAILED or not (diverged or _at_rest(after, finding)):
             return
-        # Of one that diverged, or was stopped, more seeds end after it has been said.
         line = f"{state.search} = {value}: {_result(finding)}"
-        if line not in self._said:
-            self._said.add(line)
+        # Of one that diverged, or was stopped, more seeds end after it has been said.
+        said = f"{state.search} = {value}: diverged" if diverged else line
+        if said not in self._said:
+            self._said.add(said)
             self._print(line)
 
     def _state(self, search: SearchId) -> SearchState:
@@ -98,7 +100,8 @@ def _at_rest(state: SearchState, finding: Finding) -> bool:
 
 
 def _result(finding: Finding) -> str:
-    if finding.mark.dead or finding.mean is None:
+    if finding.mark is Mark.DIVERGED or finding.mean is None:
         why = f", {finding.skipped.reason}" if finding.skipped and not finding.mark.dead else ""
         return f"{finding.words}{why}"
-    return f"{spread_text(finding.mean, finding.std)} over {count_text(finding.whole, 'seed')}"
+    result = f"{spread_text(finding.mean, finding.std)} over {count_text(finding.whole, 'seed')}"
+    return f"{finding.words}, ended at {result}" if finding.mark is Mark.DID_NOT_LEARN else result

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 
 def value_text(value: float) -> str:
@@ -76,6 +76,19 @@ def percent_text(fraction: float) -> str:
     percent = 100 * fraction
     places = max(0, 1 - math.floor(math.log10(abs(percent)))) if percent else 0
     return f"{percent:.{min(places, 3)}f} %"
+
+
+def bound_text(fraction: float) -> str:
+    """Write what is lost at most as ``percent_text`` does, but rounded up: a bound holds as it is written too.
+
+    >>> bound_text(0.0412), bound_text(0.05), bound_text(0.05003), bound_text(12.301), bound_text(0.0), bound_text(1e30)
+    ('4.2 %', '5.0 %', '5.1 %', '1231 %', '0 %', '1e32 %')
+    """
+    if fraction >= 1000:  # too much to matter, and perhaps to count
+        return f"{100 * fraction:.0e} %".replace("e+", "e")
+    percent = 100 * Decimal(repr(fraction))
+    places = min(max(0, 1 - percent.adjusted()), 3) if percent else 0
+    return f"{percent.quantize(Decimal(1).scaleb(-places), ROUND_CEILING):f} %"
 
 
 def difference_text(fraction: float, error: float | None) -> str:

@@ -1,6 +1,5 @@
 """The report: one HTML page that needs nothing beside itself, and its pictures as PNG beside it."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -8,9 +7,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from lrsearch.report.elements import figure, slug, table
 from lrsearch.report.export import to_yaml, write_atomically
 from lrsearch.report.findings import Finding, Mark, findings
-from lrsearch.report.numbers import percent_text, spread_text, value_text
+from lrsearch.report.metrics import EndValue, end_metrics
+from lrsearch.report.numbers import and_text, bound_text, spread_text, value_text
 from lrsearch.report.palette import DARK, LIGHT, dark_of
 from lrsearch.report.plots import curves_figure, to_png, to_svg, valley_figure
 from lrsearch.report.sentences import sentence
@@ -44,7 +45,7 @@ def write_report(
         for name, (png, _) in pictures.items():
             write_atomically(folder / f"{name}.png", png)
             written.append(folder / f"{name}.png")
-        figures = [figure for _, figure in pictures.values()]
+        figures = [as_html for _, as_html in pictures.values()]
         sections.append(_section(task, state, by_search, found, figures))
         candidates.add(_drawn(found))
     page = _page(task, by_search, content, sections, candidates)
@@ -57,10 +58,10 @@ def _pictures(task: Task, state: SearchState, found: Sequence[Finding]) -> dict[
     pictures = {}
     for kind, draw in (("curves", curves_figure), ("ladder", valley_figure)):
         if any(trial.curve for trial in state.trials):
-            figure = draw(task, state)
-            name = f"{_slug(state.search)}-{kind}"
-            svg = to_svg(figure, name, _drawn(found))
-            pictures[name] = (to_png(figure), _figure(svg, *_caption(task, state, found, kind)))
+            drawn = draw(task, state)
+            name = f"{slug(state.search)}-{kind}"
+            svg = to_svg(drawn, name, _drawn(found))
+            pictures[name] = (to_png(drawn), figure(svg, *_caption(task, state, found, kind)))
     return pictures
 
 
@@ -107,7 +108,7 @@ def _verdict(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
     words, kind = _badge(state, states)
     said = escape(sentence(task, state, states))
     name = escape(str(state.search))
-    linked = said.replace(name, f'<a href="#{_slug(state.search)}">{name}</a>', 1)
+    linked = said.replace(name, f'<a href="#{slug(state.search)}">{name}</a>', 1)
     return f'<li class="{kind}"><span class="badge">{words}</span>{linked}</li>'
 
 
@@ -143,7 +144,7 @@ def _values(task: Task, states: Mapping[SearchId, SearchState], content: Mapping
             if state.verdict and row and row.mean is not None:
                 bound = state.verdict.regret_at_most
                 means.append(spread_text(row.mean, row.std))
-                losses.append("unknown" if bound is None else percent_text(bound))
+                losses.append("unknown" if bound is None else bound_text(bound))
         columns = (
             f"<td><code>{escape(_arguments(chosen['hyperparameters']))}</code></td>"
             f'<td class="number">{"<br>".join(means)}</td><td class="number">{"<br>".join(losses)}</td>'
@@ -151,7 +152,7 @@ def _values(task: Task, states: Mapping[SearchId, SearchState], content: Mapping
         )
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{columns}</tr>')
     heads = ("entry", "hyperparameters", task.metric.name, "loses at most", "optimizer")
-    return _table("Chosen values", heads, rows, numbers=(2, 3))
+    return table("Chosen values", heads, rows, numbers=(2, 3))
 
 
 def _arguments(hyperparameters: Mapping[str, Any]) -> str:
@@ -174,7 +175,7 @@ def _section(
     found: Iterable[Finding],
     pictures: Iterable[str],
 ) -> str:
-    slug = _slug(state.search)
+    name = slug(state.search)
     found = [*found]
     smoothed = task.metric.window > 1
     rows = [_candidate(finding, smoothed) for finding in found]
@@ -190,19 +191,65 @@ def _section(
         "verdict",
     )
     numbers = range(1, len(heads) - 1)
-    evidence = _table(f"Candidates of {state.search}", heads, rows, numbers) if rows else ""
+    evidence = table(f"Candidates of {state.search}", heads, rows, numbers) if rows else ""
     return "\n".join(
         (
-            f'<section aria-labelledby="{slug}">',
-            f'<h2 id="{slug}">{escape(str(state.search))}</h2>',
+            f'<section aria-labelledby="{name}">',
+            f'<h2 id="{name}">{escape(str(state.search))}</h2>',
             f"<p>{escape(sentence(task, state, states))}</p>",
             *pictures,
             evidence,
+            _metrics(task, state, found),
             _skipped(state, found),
             f'<p class="soft">{escape(spent_text(task, state))}</p>',
             "</section>",
         )
     )
+
+
+def _metrics(task: Task, state: SearchState, found: Sequence[Finding]) -> str:
+    """Show where the candidates ended in all metrics, and the others' curves; nothing if one alone was recorded."""
+    ends = [end_metrics(task, finding.row, finding.replicas) for finding in found]
+    names = list(dict.fromkeys(name for of in ends for name in of))
+    others = [name for name in names if name != task.metric.name]
+    if not others:
+        return ""
+    rows = [
+        f'<tr class="{finding.mark.name.lower()}"><td aria-hidden="true">{finding.mark.glyph}</td>'
+        f'<th scope="row" class="number">{value_text(finding.value)}</th>'
+        + "".join(f'<td class="number">{of.get(name, "")}</td>' for name in names)
+        + "</tr>"
+        for finding, of in zip(found, ends, strict=True)
+        if of
+    ]
+    heads = ("", state.search.hyperparameter, *names)
+    ended = table(f"All metrics of {state.search} at the end", heads, rows, range(1, len(heads)))
+    return (
+        f'<p class="soft">All metrics at the end, mean ± standard deviation over seeds:</p>{ended}'
+        f"<details><summary>Curves of {escape(and_text(others))}</summary>"
+        + "".join(_other_curves(task, state, found, ends, name) for name in others)
+        + "</details>"
+    )
+
+
+def _other_curves(
+    task: Task,
+    state: SearchState,
+    found: Sequence[Finding],
+    ends: Sequence[Mapping[str, EndValue]],
+    name: str,
+) -> str:
+    drawn = curves_figure(task, state, name)
+    svg = to_svg(drawn, f"{slug(state.search)}-{name}-curves", _drawn(found))
+    ended = "; ".join(
+        f"{value_text(finding.value)}: {of[name]}"
+        for finding, of in zip(found, ends, strict=True)
+        if name in of
+    )
+    alternative = (
+        f"Curves of {name} by iteration for each {state.search.hyperparameter}. At the end, {ended}."
+    )
+    return figure(svg, alternative, "Mean over seeds; the band is one standard deviation.")
 
 
 def _skipped(state: SearchState, found: Iterable[Finding]) -> str:
@@ -228,19 +275,6 @@ def _candidate(finding: Finding, smoothed: bool) -> str:
     )
 
 
-def _table(caption: str, heads: Iterable[str], rows: Iterable[str], numbers: Iterable[int]) -> str:
-    right = set(numbers)
-    head = "".join(
-        f'<th scope="col"{" class=number" if i in right else ""}>{escape(text)}</th>' if text else "<td></td>"
-        for i, text in enumerate(heads)
-    )
-    body = "\n".join(rows)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
-    )
-
-
 def _caption(task: Task, state: SearchState, found: Sequence[Finding], kind: str) -> tuple[str, str]:
     """What a picture shows in words for those who do not see it, and its caption."""
     name, metric = state.search.hyperparameter, task.metric.name
@@ -259,14 +293,3 @@ def _caption(task: Task, state: SearchState, found: Sequence[Finding], kind: str
     stopped = any(finding.mark is Mark.STOPPED for finding in found)
     edge = "What did not learn or was stopped" if stopped else "What did not learn"
     return alternative, f"The valley: where each candidate ended. {edge} stands at the edge."
-
-
-def _figure(svg: str, alternative: str, caption: str) -> str:
-    return (
-        f'<figure><div class="scroll" tabindex="0" role="img" aria-label="{escape(alternative)}">{svg}</div>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
-def _slug(search: SearchId) -> str:
-    return re.sub(r"[^\w.-]", "_", f"{search.entry}-{search.hyperparameter}")

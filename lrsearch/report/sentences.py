@@ -6,6 +6,7 @@ from dataclasses import replace
 from lrsearch.report.findings import Finding, Mark, best_candidate, findings, last_line
 from lrsearch.report.numbers import (
     and_text,
+    bound_text,
     count_text,
     difference_text,
     metric_text,
@@ -149,14 +150,14 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
         )
     words = f"{and_text(_tie(tie) for tie in ties)} may still be as good, and " if ties else ""
     if verdict.regret_at_most is None:
-        return f"{words}how much it may lose to the best cannot be said from {_seeds(verdict.chosen_row)}"
+        return f"{words}how much it may lose to the best cannot be said{_too_few(verdict.chosen_row)}"
     sure = f"with {percent_text(CONFIDENCE)} confidence"
     looked = seeds_looked_at(task, state)
     resolved = f", resolved with {count_text(looked[-1], 'seed')}" if looked and verdict.resolved else ""
     beyond = f"; this does not cover {uncovered}" if uncovered else ""
     if verdict.regret_at_most == 0:
         return f"{sure} it is the best of those trained{resolved}{beyond}"
-    words += f"{sure} it loses at most {percent_text(verdict.regret_at_most)} to the best of those trained"
+    words += f"{sure} it loses at most {bound_text(verdict.regret_at_most)} to the best of those trained"
     if verdict.resolved:
         return f"{words}{resolved}{beyond}"
     return f"{words}, more than the tolerance of {100 * verdict.tolerance:g} %{_remedy(task, looked)}{beyond}"
@@ -166,13 +167,18 @@ def _remedy(task: Task, looked: tuple[int, ...]) -> str:
     """What would resolve the choice, or why what was tried did not."""
     most = task.settings.max_seeds
     if not looked:
-        return ", so more seeds would tell"
+        return ", so more seeds would tell: write search: {resolve: true}, or a larger number of seeds"
     if looked[-1] == most:
         return f", with all the {most} seeds that search.max_seeds allows"
     return (
         f"; it ended with {looked[-1]} seeds, as {most} would hardly resolve it: "
         "give a larger search.max_seeds or tolerance"
     )
+
+
+def _too_few(row: Row | None) -> str:
+    """What keeps a bound from being had, where that is the number of seeds."""
+    return " from 1 seed; write seeds: 3, or more" if row and row.seeds < 2 else ""
 
 
 def seeds_looked_at(task: Task, state: SearchState) -> tuple[int, ...]:

@@ -102,7 +102,7 @@ def plan_table(plan: Plan) -> RenderableType:
         f"At least {count_text(trainings, 'training')}, {duration_text(plan.seconds)} in all if one follows the other; "
         "workers divide them. Nothing was written."
     )
-    starts = [Text(f"{planned.search} {planned.start}") for planned in plan.searches if planned.start]
+    starts = [Text(f"{planned.search} {planned.start}.") for planned in plan.searches if planned.start]
     return Group(table, *starts, Text(total))
 
 

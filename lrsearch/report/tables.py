@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lrsearch.report.board import ending_text, more_text
 from lrsearch.report.findings import Finding, Mark, findings, iterations_saved
+from lrsearch.report.metrics import metrics_text, other_metrics
 from lrsearch.report.numbers import and_text, count_text, difference_text, places_of, value_text, with_places
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import seeds_looked_at, sentence
@@ -54,7 +55,7 @@ def status_table(
     left = sum(trainings_left(task, s) for s in by_search.values() if not nothing_to_wait_for(s, by_search))
     rest = f", at least {left} to go" if left else ", all searches have ended"
     starts = [
-        Text(f"{state.search} {words}")
+        Text(f"{state.search} {words}.")
         for state in by_search.values()
         if (words := start_text(state.searched)) is not None
     ]
@@ -73,6 +74,8 @@ def explain(task: Task, states: Iterable[SearchState]) -> RenderableType:
             parts.append(candidates_table(task, state, found))
             parts.append(skipped_table(state, found))
         parts.append(Padding(Text(sentence(task, state, by_search)), (0, 1)))
+        if others := others_text(task, state, found):
+            parts.append(Padding(Text(others), (0, 1)))
         parts.append(Padding(Text(spent_text(task, state), style="dim"), (0, 1, 1, 1)))
     parts += [Text(warning.sentence, style="yellow") for warning in warnings_of(task)]
     parts.append(Text(footnote(task), style="dim"))
@@ -133,6 +136,16 @@ def skipped_texts(found: Iterable[Finding]) -> list[tuple[str, str]]:
     ]
 
 
+def others_text(task: Task, state: SearchState, found: Iterable[Finding]) -> str:
+    """Say where the best candidate ended in the metrics that do not decide; "" where there are none."""
+    for finding in found:
+        if finding.mark in (Mark.CHOSEN, Mark.BEST_SO_FAR):
+            ends = other_metrics(task, finding.row, finding.replicas)
+            where = f"{state.search.hyperparameter} {value_text(finding.value)} at its end"
+            return f"{where}: {metrics_text(ends)}." if ends else ""
+    return ""
+
+
 def cells(finding: Finding) -> tuple[str, str, str, str, str, str]:
     """Give a candidate's numbers as text: "" for what it has not.
 
@@ -165,10 +178,10 @@ def spent_text(task: Task, state: SearchState) -> str:
     if test is not None:
         trainings, iterations = f"{trainings} and a range test", iterations + test.iterations
     saved = iterations_saved(task, state)
-    spared = f"; {saved:,} iterations saved" if saved else ""
+    spared = f"; {saved:,} iterations saved" if saved or task.settings.race or task.settings.screen else ""
     looked = seeds_looked_at(task, state) if state.verdict else ()
     looks = f"; looked at with {and_text(map(str, looked))} seeds" if looked else ""
-    return f"{trainings}, {iterations:,} iterations{took}{spared}{looks}" + (f"; {start}" if start else "")
+    return f"{trainings}, {iterations:,} iterations{took}{spared}{looks}{f'; {start}' if start else ''}."
 
 
 def footnote(task: Task) -> str:

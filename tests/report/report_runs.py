@@ -13,6 +13,7 @@ from lrsearch.trial import Diverged, Evaluation, Failed, Finished, SearchId, Tri
 
 LR_LIMITS = (1e-8, 1e3)
 Loss = Callable[[TrialSpec, int], float]
+Metrics = Callable[[TrialSpec, int], dict[str, float]]
 
 
 def lr(start: float, limits: tuple[float, float] = LR_LIMITS) -> Searched:
@@ -87,9 +88,11 @@ class Run:
         workers: int = 2,
         observer: Callable[[Event], None] = lambda event: None,
         store: MemoryStore | None = None,
+        metrics: Metrics = lambda spec, iteration: {},
     ) -> None:
         self.task = task
         self.loss = loss
+        self.metrics = metrics
         self.workers = workers
         self.now = 0.0
         self.store = store or MemoryStore()
@@ -129,7 +132,8 @@ class Run:
             error = 'Traceback (most recent call last):\n  File "x.py", line 1\nRuntimeError: out of memory'
             self._end(trial, Failed(error), seconds)
         else:
-            goes_on = self.coordinator.report(trial.id, Evaluation(iteration, value), seconds)
+            metrics = {self.task.metric.name: value, **self.metrics(trial.spec, iteration)}
+            goes_on = self.coordinator.report(trial.id, Evaluation(iteration, value, metrics), seconds)
             if goes_on and not left:
                 self._end(trial, Finished(value), seconds)
             elif not goes_on:

@@ -3,6 +3,7 @@
 import io
 import re
 import threading
+from math import nan
 from time import perf_counter
 
 import pytest
@@ -10,7 +11,7 @@ from report_runs import Run, at_limit, blocked, failing, none_learned, paper_tas
 from rich.console import Console
 
 from lrsearch.report.board import Board
-from lrsearch.report.numbers import percent_text
+from lrsearch.report.numbers import bound_text
 from lrsearch.report.pace import Pace
 from lrsearch.report.progress import REFRESHES_PER_SECOND, Progress
 from lrsearch.report.sentences import sentence
@@ -23,11 +24,11 @@ SGD = SearchId("sgd", "lr")
 class Watched:
     """A run that Progress shows on a console of text."""
 
-    def __init__(self, task, loss=valley, store=None, terminal=False):
+    def __init__(self, task, loss=valley, store=None, terminal=False, workers=2):
         self.text = io.StringIO()
         self.console = Console(file=self.text, width=80, force_terminal=terminal, color_system=None)
         self.progress = Progress(task, self.console, clock=lambda: self.run.now)
-        self.run = Run(task, loss, observer=self.progress, store=store)
+        self.run = Run(task, loss, workers, self.progress, store)
 
     def go(self, evaluations=float("inf")) -> str:
         with self.progress.following(self.run.coordinator, workers=lambda: self.run.workers):
@@ -137,8 +138,10 @@ def test_a_failure_is_one_line():
 
 def test_a_candidate_that_was_stopped_is_a_line_with_the_reason():
     text = Watched(sgd(0.1, (1e-3, 3.0), settings=SearchSettings(race=True))).go()
-    [line] = [line for line in text.splitlines() if "sgd/lr = 0.03: stopped" in line]
-    assert re.search(r"stopped at iteration \d+ \(seed 0\), \d+% behind 0.1 at iteration", line), line
+    lines = [line for line in text.splitlines() if ": stopped" in line]
+    assert lines
+    for line in lines:
+        assert re.search(r"stopped at iteration \d+ \(seed 0\), \d+% behind 0.3 at iteration", line), line
 
 
 def test_a_seed_that_was_stopped_since_another_diverged_is_no_second_line():
@@ -146,11 +149,28 @@ def test_a_seed_that_was_stopped_since_another_diverged_is_no_second_line():
     assert text.count("sgd/lr = 3: diverged at iteration 250 (seed 0)\n") == 1
 
 
+def test_what_did_not_learn_is_one_line_with_where_it_began_and_ended():
+    text = Watched(sgd(0.1, (0.01, 0.1)), lambda spec, i: 2.31 - 0.002 * spec.seed - i / 1e6, workers=1).go()
+    assert [line[len("0:00:00  ") :] for line in text.splitlines() if "did not learn" in line] == [
+        f"sgd/lr = {rate}: did not learn: began at 2.308, ended at 2.303 ± 0.002 over 3 seeds"
+        for rate in ("0.1", "0.03", "0.01")
+    ]
+
+
+def test_seeds_that_diverge_after_another_are_no_second_line():
+    text = Watched(
+        sgd(0.1, (0.01, 0.1)), lambda spec, i: nan if i > 250 * spec.seed else 2.31, workers=3
+    ).go()
+    assert [line.rpartition("  ")[2] for line in text.splitlines() if "= 0.1: diverged" in line] == [
+        "sgd/lr = 0.1: diverged at iteration 250 (seed 0)"
+    ]
+
+
 def test_the_board_before_between_and_after():
     run = Run(paper_task())
     assert board_text(run) == BEFORE
     assert board_text(run.go(evaluations=150)) == BETWEEN
-    bound = percent_text(run.go().states()[SGD].verdict.regret_at_most)
+    bound = bound_text(run.go().states()[SGD].verdict.regret_at_most)
     assert board_text(run) == AFTER.replace("REGRET", bound)
 
 

@@ -14,7 +14,7 @@ from report_runs import (
     sgd,
 )
 
-from lrsearch.report.numbers import percent_text
+from lrsearch.report.numbers import bound_text
 from lrsearch.report.sentences import sentence
 from lrsearch.task.model import SearchSettings
 from lrsearch.trial import SearchId, TrialSpec
@@ -29,12 +29,13 @@ def said(run: Run, search: SearchId = SGD) -> str:
 
 
 def test_a_choice_with_ties_that_is_not_resolved(finished):
-    bound = percent_text(finished.states()[SGD].verdict.regret_at_most)
+    bound = bound_text(finished.states()[SGD].verdict.regret_at_most)
     assert said(finished) == (
         "sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3888 ± 0.0123 over 3 seeds; "
         "0.01 (8.3 ± 3.1 % worse), 0.1 (0.4 ± 2.9 % worse) and 0.3 (4.4 ± 3.0 % worse) may still be as good, and "
         f"with 95 % confidence it loses at most {bound} to the best "
-        "of those trained, more than the tolerance of 5 %, so more seeds would tell."
+        "of those trained, more than the tolerance of 5 %, so more seeds would tell: write search: {resolve: true}, "
+        "or a larger number of seeds."
     )
 
 
@@ -63,7 +64,7 @@ def test_one_seed_cannot_say_how_much_is_lost():
     assert said(one_seed()) == (
         "sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3779 over 1 seed; 0.01 (11.6 % worse), "
         "0.1 (3.5 % worse) and 0.3 (7.6 % worse) may still be as good, and how much it may lose to the best "
-        "cannot be said from 1 seed."
+        "cannot be said from 1 seed; write seeds: 3, or more."
     )
 
 

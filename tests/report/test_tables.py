@@ -20,7 +20,7 @@ from report_runs import (
 from rich.console import Console
 
 from lrsearch.report.findings import Mark, findings
-from lrsearch.report.numbers import percent_text
+from lrsearch.report.numbers import bound_text
 from lrsearch.report.tables import explain, status_table
 from lrsearch.task.model import Metric, SearchSettings
 from lrsearch.trial import SearchId
@@ -44,8 +44,9 @@ sgd/lr ────────────────────────�
 
  sgd/lr = 0.03: bracketed by 0.01 and 0.1, mean train_loss 0.3888 ± 0.0123 over 3 seeds; 0.01 (8.3 ± 3.1 % worse), 0.1
  (0.4 ± 2.9 % worse) and 0.3 (4.4 ± 3.0 % worse) may still be as good, and with 95 % confidence it loses at most BOUND
- to the best of those trained, more than the tolerance of 5 %, so more seeds would tell.
- 16 trainings, 75,250 iterations, 752 s of training; 500 iterations saved
+ to the best of those trained, more than the tolerance of 5 %, so more seeds would tell: write search: {resolve: true},
+ or a larger number of seeds.
+ 16 trainings, 75,250 iterations, 752 s of training; 500 iterations saved.
 
 adam/lr ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -58,7 +59,7 @@ adam/lr ────────────────────────
 
  adam/lr = 1e-3: bracketed by 3e-4 and 3e-3, mean train_loss 0.3078 ± 0.0066 over 3 seeds; with 95 % confidence it is
  the best of those trained.
- 12 trainings, 60,000 iterations, 600 s of training
+ 12 trainings, 60,000 iterations, 600 s of training.
 
 cprop_sgd/cprop.c ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -70,7 +71,7 @@ cprop_sgd/cprop.c ────────────────────�
 
  cprop_sgd/cprop.c = 3: bracketed by 1 and 9, mean train_loss 0.3501 ± 0.0081 over 3 seeds; with 95 % confidence it is
  the best of those trained.
- 9 trainings, 45,000 iterations, 450 s of training
+ 9 trainings, 45,000 iterations, 450 s of training.
 
 train_loss at iteration 5000, better if low: mean and standard deviation over seeds. Worse by: mean difference to the
 chosen one on the same seeds ± its standard error, against the chosen one's mean.
@@ -90,7 +91,7 @@ sgd/lr ────────────────────────�
 
  sgd/lr: 1 is best after 4 trainings (mean train_loss 0.4504), at least 1
  training to go.
- 4 trainings, 17,500 iterations, 152 s of training; 500 iterations saved
+ 4 trainings, 17,500 iterations, 152 s of training; 500 iterations saved.
 
 adam/lr ────────────────────────────────────────────────────────────────────────
 
@@ -101,11 +102,11 @@ adam/lr ────────────────────────
 
  adam/lr: 1e-4 is best after 3 trainings (mean train_loss 0.3388), at least 2
  trainings to go.
- 3 trainings, 17,750 iterations, 150 s of training
+ 3 trainings, 17,750 iterations, 150 s of training.
 
 cprop_sgd/cprop.c ──────────────────────────────────────────────────────────────
  cprop_sgd/cprop.c: waits for sgd/lr.
- 0 trainings, 0 iterations
+ 0 trainings, 0 iterations.
 
 train_loss at iteration 5000, better if low: mean and standard deviation over
 seeds. Worse by: mean difference to the chosen one on the same seeds ± its
@@ -151,7 +152,7 @@ def printed(renderable, width: int = 80) -> str:
 
 @pytest.fixture(scope="module")
 def bound(finished):
-    return percent_text(finished.states()[SGD].verdict.regret_at_most)
+    return bound_text(finished.states()[SGD].verdict.regret_at_most)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lrsearch.report.findings import Finding, diverged_at, findings
+from lrsearch.report.metrics import measured_by
 from lrsearch.report.numbers import value_text
 from lrsearch.report.palette import LIGHT
 from lrsearch.report.plots.canvas import BEST, new_figure, scale_y
@@ -21,16 +22,25 @@ LOG_BEYOND = 4
 """Curves are drawn in logs where they span more than this factor: what decides is the low end of them."""
 
 
-def curves_figure(task: Task, state: SearchState) -> Figure:
+def curves_figure(task: Task, state: SearchState, metric: str | None = None) -> Figure:
     """Draw each candidate's metric by iteration: mean over seeds with one standard deviation.
 
     So do figures 15 to 22 of arXiv:1912.11493. A candidate of which a seed diverged is drawn seed by seed,
     dashed, each up to where it ended; a training that was stopped by itself, up to a square.
+
+    Args:
+        task: the task.
+        state: where the search stands.
+        metric: one that was recorded beside the deciding one, to be drawn in its place. Which of its ends is the
+            worse is not known, so a seed that diverged ends as high as it was last.
     """
     found = [finding for finding in findings(task, state) if finding.replicas]
-    figure, axes = new_figure(f"{state.search}: {task.metric.name} by iteration")
+    if metric is not None:
+        found = [measured_by(finding, metric) for finding in found]
+    name = metric or task.metric.name
+    figure, axes = new_figure(f"{state.search}: {name} by iteration")
     scale_y(axes, *shown_range(task, found), log_beyond=LOG_BEYOND)
-    worse_end = axes.get_ylim()[1 if task.metric.mode == "min" else 0]
+    worse_end = axes.get_ylim()[1 if task.metric.mode == "min" else 0] if metric is None else None
     ends = [
         _draw_curve(axes, f, colour, worse_end)
         for f, colour in zip(found, LIGHT.ramp(len(found)), strict=True)
@@ -39,18 +49,18 @@ def curves_figure(task: Task, state: SearchState) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda iteration, _: f"{iteration:,.0f}"))
     axes.set_xlabel("iteration")
-    axes.set_ylabel(task.metric.name)
+    axes.set_ylabel(name)
     _label_ends(axes, found, ends, state.search.hyperparameter)
     return figure
 
 
-def _draw_curve(axes: Axes, finding: Finding, colour: str, worse_end: float) -> float:
+def _draw_curve(axes: Axes, finding: Finding, colour: str, worse_end: float | None) -> float:
     """Draw one candidate and give the height at which its curve leaves the picture on the right."""
     width = 2.8 if finding.mark in BEST else 1.5
     order = 4 if finding.mark in BEST else 3
     singles = [_draw_single(axes, trial, colour, worse_end) for trial in single_curves(finding)]
     if (mean := band(finding)) is None:
-        return singles[-1] if singles else worse_end
+        return singles[-1] if singles else _height(axes, worse_end, ())
     axes.plot(mean.iterations, mean.means, color=colour, linewidth=width, zorder=order)
     spread = [*zip(mean.means, mean.deviations, strict=True)]
     lower, upper = [m - d for m, d in spread], [m + d for m, d in spread]
@@ -59,18 +69,27 @@ def _draw_curve(axes: Axes, finding: Finding, colour: str, worse_end: float) -> 
     return mean.means[-1]
 
 
-def _draw_single(axes: Axes, trial: Trial, colour: str, worse_end: float) -> float:
+def _draw_single(axes: Axes, trial: Trial, colour: str, worse_end: float | None) -> float:
     """Draw one training, up to a cross where it diverged or a square where it was stopped; give its last height."""
     points = [(e.iteration, e.value) for e in trial.curve if isfinite(e.value)]
     at = diverged_at(trial)
     if at is not None:
-        _mark_end(axes, at, worse_end, "x", colour)
-        points.append((at, worse_end))
+        end = _height(axes, worse_end, points)
+        _mark_end(axes, at, end, "x", colour)
+        points.append((at, end))
     elif isinstance(trial.outcome, Stopped) and points:
         _mark_end(axes, *points[-1], "s", colour)
     dashes = (0, (4, 2)) if at is not None else "solid"
     axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.2, linestyle=dashes, zorder=3)
-    return worse_end if at is not None or not points else points[-1][1]
+    return points[-1][1] if points else _height(axes, worse_end, ())
+
+
+def _height(axes: Axes, worse_end: float | None, points: Sequence[tuple[int, float]]) -> float:
+    """Where what diverged ends: at the worse end or, where that is not known, as high as it was last."""
+    if worse_end is not None:
+        return worse_end
+    low, high = axes.get_ylim()
+    return min(high, max(low, points[-1][1])) if points else low
 
 
 def _mark_end(axes: Axes, iteration: float, height: float, marker: str, colour: str) -> None:
