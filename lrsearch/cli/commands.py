@@ -199,20 +199,25 @@ def validate(
 ) -> None:
     """Check task files and their optimizers.
 
-    The workload's Python is not run; the package of an optimizer named as package.module:Class is imported.
+    The workload's Python is read, not run; the package of an optimizer named as package.module:Class is imported.
     """
     from lrsearch.plan import searches_of
     from lrsearch.report.numbers import count_text
     from lrsearch.task import load_task
+    from lrsearch.task.workload import check_workload
     from lrsearch.training.optimizers import check_optimizers
 
     for task_file in task_files:
         task = load_task(task_file)
         searches = len(searches_of(task))
         check_optimizers(task)
+        unchecked = check_workload(task)
         warn(task)
         entries = count_text(len(task.entries), "optimizer")
-        say(f"{task_file} is fine: {entries}, {searches} {'search' if searches == 1 else 'searches'}")
+        counts = f"{entries}, {searches} {'search' if searches == 1 else 'searches'}"
+        left = f"not checked: {unchecked}; " if unchecked else ""
+        dry_run = shlex.join(["lrsearch", "run", str(task_file), "--dry-run"])
+        say(f"{task_file} is fine: {counts}; {left}`{dry_run}` {'' if left else 'also '}tries the workload")
 
 
 @app.command()

@@ -7,7 +7,6 @@ import random
 import sys
 import traceback
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,14 @@ import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Task
+from lrsearch.task.workload import (
+    check_arguments,
+    no_callable,
+    no_module,
+    not_importable,
+    workload_file,
+)
+from lrsearch.task.workload import described as described
 from lrsearch.workload import Workload
 
 
@@ -36,7 +43,7 @@ def make_workload(task: Task, entry: str, seed: int) -> Workload:
     """
     function = find_callable(task)
     arguments = task.arguments_of(entry)
-    _check_arguments(task, entry, function, arguments)
+    _check_arguments(task, entry, function)
     seed_everything(seed)
     try:
         workload = function(**arguments)
@@ -64,7 +71,7 @@ def find_callable(task: Task) -> Callable[..., Any]:
     place, name = task.workload.rsplit(":", 1)
     try:
         module = (
-            _load_file(str(_workload_file(task, place)))
+            _load_file(str(workload_file(task, place)))
             if place.endswith(".py")
             else importlib.import_module(place)
         )
@@ -75,29 +82,15 @@ def find_callable(task: Task) -> Callable[..., Any]:
             raise WorkloadError(
                 f"{where_raised(error)} needs {error.name}, which is not installed; install it"
             ) from error
-        raise task.error(
-            f"workload names the module {place}, which cannot be found; install it or mend the name",
-            "workload",
-        ) from error
+        raise no_module(task, place) from error
     except (Exception, SystemExit) as error:
-        raise WorkloadError(
-            f"{where_raised(error)} importing {place} raised {described(error)}; mend it, then run again"
-        ) from error
+        raise not_importable(task, where_raised(error), error) from error
     function = getattr(module, name, None)
     if not callable(function):
-        near = get_close_matches(name, [n for n, value in vars(module).items() if callable(value)], n=1)
-        there = hasattr(module, name)
-        hint = f"did you mean {near[0]}?" if near else "name a function" if there else f"define it in {place}"
-        problem = "is not callable" if there else "does not exist"
-        raise task.error(f"workload names {name} in {place}, which {problem}; {hint}", "workload")
+        callables = (n for n, value in vars(module).items() if callable(value))
+        raise no_callable(task, hasattr(module, name), callables)
     found: Callable[..., Any] = function
     return found
-
-
-def described(error: BaseException) -> str:
-    """Give an exception in one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def where_raised(error: BaseException) -> str:
@@ -128,34 +121,9 @@ def _load_file(path: str) -> Any:
     return module
 
 
-def _workload_file(task: Task, place: str) -> Path:
-    path = (task.folder / place).resolve()
-    if not path.is_file():
-        near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"write it, or name it relative to {task.folder}"
-        raise task.error(f"workload names {place}, which does not exist; {hint}", "workload")
-    return path
-
-
-def _check_arguments(task: Task, entry: str, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+def _check_arguments(task: Task, entry: str, function: Callable[..., Any]) -> None:
     try:
         signature = inspect.signature(function)
     except ValueError:
         return  # built in, without a signature: it says itself what it does not take
-    try:
-        signature.bind(**arguments)
-    except TypeError as error:
-        for name in arguments:
-            if name not in signature.parameters:
-                near = get_close_matches(name, signature.parameters, n=1)
-                hint = (
-                    f"did you mean {near[0]}?"
-                    if near
-                    else f"it takes {', '.join(signature.parameters) or 'none'}"
-                )
-                own = name in task.entries[entry].arguments
-                key = ("optimizers", entry, "arguments", name) if own else ("arguments", name)
-                raise task.error(
-                    f"{'.'.join(key)} is no argument of {task.workload}; {hint}", *key
-                ) from error
-        raise task.error(f"arguments do not fit {task.workload}: {error}; mend them", "arguments") from error
+    check_arguments(task, entry, signature)

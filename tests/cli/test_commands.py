@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,7 +51,7 @@ sgd/lr ────────────────────────�
 
  sgd/lr = 0.3: bracketed by 0.1 and 1, mean train_loss 0.05098 ± 0.05210 over 2
  seeds; with 95 % confidence it is the best of those trained.
- 6 trainings, 120 iterations
+ 6 trainings, 120 iterations.
 
 train_loss at iteration 20, better if low: mean and standard deviation over
 seeds. Worse by: mean difference to the chosen one on the same seeds ± its
@@ -215,9 +218,19 @@ def test_export_prints_what_run_wrote(cli, study):
     assert yaml.safe_load(out)["chosen"] == yaml.safe_load((study / "chosen.yaml").read_text())["chosen"]
 
 
-def test_export_to_a_file_names_it(cli, study, tmp_path):
-    assert cli("export", "valley", "-o", "new/mine.yaml") == (0, "new/mine.yaml\n", "")
-    assert without_date(tmp_path / "new/mine.yaml") == without_date(study / "chosen.yaml")
+def test_exports_of_one_study_are_the_same_file_whenever_they_are_made(cli, study, tmp_path):
+    before = (study / "chosen.yaml").read_bytes()
+    for written in ("new/mine.yaml", "new/again.yaml"):
+        assert cli("export", "valley", "-o", written) == (0, f"{written}\n", "")
+        assert (tmp_path / written).read_bytes() == before
+
+
+def test_the_date_is_when_the_last_training_ended(cli, study):
+    made = yaml.safe_load((study / "chosen.yaml").read_text())["made_with"]["date"]
+    with closing(sqlite3.connect(study / "study.db")) as database:
+        [[ended]] = database.execute("SELECT MAX(datetime_complete) FROM trials")
+    at = datetime.fromisoformat(ended).astimezone(UTC)  # Optuna keeps local time
+    assert made == at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_an_unfinished_study_is_exported_only_as_partial(cli, study, tmp_path):
@@ -320,7 +333,11 @@ def test_resume_goes_on_by_name_and_without(cli, study, tmp_path):
 
 def test_validate(cli, tmp_path):
     write_task(tmp_path)
-    assert cli("validate", "valley.yaml") == (0, "", "valley.yaml is fine: 1 optimizer, 1 search\n")
+    assert cli("validate", "valley.yaml") == (
+        0,
+        "",
+        "valley.yaml is fine: 1 optimizer, 1 search; `lrsearch run valley.yaml --dry-run` also tries the workload\n",
+    )
 
 
 def test_schema_is_the_file_in_the_package(cli):
@@ -333,7 +350,8 @@ def test_schema_is_the_file_in_the_package(cli):
 
 def test_init_writes_a_task_that_is_fine_and_never_over_another(cli):
     assert cli("init", "mine") == (0, "mine.yaml\nmine.py\n", "try it: lrsearch run mine.yaml\n")
-    assert cli("validate", "mine.yaml") == (0, "", "mine.yaml is fine: 2 optimizers, 2 searches\n")
+    fine = "mine.yaml is fine: 2 optimizers, 2 searches; `lrsearch run mine.yaml --dry-run` also tries the workload\n"
+    assert cli("validate", "mine.yaml") == (0, "", fine)
     line = "mine.yaml exists already and is left as it is; choose another name\n"
     assert cli("init", "mine") == (2, "", line)
 
