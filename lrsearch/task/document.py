@@ -1,10 +1,11 @@
 """YAML text -> plain data and where each key of it stands. Nothing here knows what a task is."""
 
+import copy
 import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,17 @@ class Document:
         line, column = self.position(ordered[0].key)
         more = f" (and {len(ordered) - 1} more)" if len(ordered) > 1 else ""
         raise TaskError(f"{self.path}:{line}:{column}", ordered[0].sentence + more)
+
+    def without(self, keys: Iterable[Key]) -> "Document":
+        """Give the document with what stands under some keys left out, to see what else is wrong in it."""
+        data = copy.deepcopy(self.data)
+        for *parents, last in keys:
+            inner = data
+            for part in parents:
+                inner = inner.get(part) if isinstance(inner, dict) else None
+            if isinstance(inner, dict):
+                inner.pop(last, None)
+        return replace(self, data=data)
 
     def position(self, key: Key) -> tuple[int, int]:
         """Give line and column of a key, or of its nearest parent where it is not in the file."""

@@ -33,6 +33,11 @@ _RANGES: dict[LadderName, tuple[float, str, float, str]] = {
     "beta": (0.0, "a value of at least 0 and below 1", 1 - 1e-12, "a value of at least 0 and below 1"),
 }
 _OWN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+TORCH_OPTIMIZERS = (
+    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "asgd", "muon", "nadam", "radam", "rmsprop",
+    "rprop", "sgd", "sparseadam",
+)  # fmt: skip
+"""Names to suggest, written down here: to ask torch would load it."""
 
 
 def is_learning_rate(name: str) -> bool:
@@ -57,10 +62,14 @@ class EntryReader:
     def _entry(self, name: str, block: EntryBlock) -> Entry:
         key = ("optimizers", name)
         if "base" not in block.model_fields_set and not _OWN_NAME.fullmatch(name):
+            near = difflib.get_close_matches(name.lower(), TORCH_OPTIMIZERS, n=1, cutoff=0.8)
+            remedy = (
+                f"call it {near[0]}, or add base: {near[0]}"
+                if near
+                else "add base: CLASS, such as base: adam"
+            )
             self._refuse(
-                key,
-                f"has no base, and {shown(name)} is no torch.optim class in lower case; "
-                "add base: CLASS, such as base: adam",
+                key, f"has no base, and {shown(name)} is no torch.optim class in lower case; {remedy}"
             )
         hyperparameters: dict[str, Hyperparameter] = {}
         options: dict[str, Any] = {}

@@ -4,17 +4,17 @@ Every error is one line, ``FILE:LINE:COLUMN what is wrong; what to do``: the fir
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from lrsearch.errors import TaskError
 from lrsearch.task.document import Problem, read_document
 from lrsearch.task.entries import EntryReader
-from lrsearch.task.format import check_format
-from lrsearch.task.model import Budget, Metric, Recipe, Resources, SearchSettings, Task
+from lrsearch.task.format import Checked, check_format
+from lrsearch.task.model import Budget, Entry, Metric, Recipe, Resources, SearchSettings, Task
 from lrsearch.task.schema import TaskBlock
-from lrsearch.task.shares import resolve_shares
+from lrsearch.task.shares import resolve_shares, unknown_targets
 
 _LARGEST_FILE = 64 * 1024
 
@@ -40,10 +40,11 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         TaskError: it is no YAML, or says what no task can be.
     """
     document = read_document(text, shown_as or str(path))
-    block = check_format(document)
-    reader = EntryReader(document, block)
+    checked = check_format(document)
+    block = checked.block
+    reader = EntryReader(checked.document, block)
     entries = reader.entries()
-    document.refuse([*reader.problems, *_budget_problems(block), *_search_problems(block)])
+    document.refuse(_all_problems(checked, reader.problems, entries))
     return Task(
         path=path.resolve(),
         text=text,
@@ -67,6 +68,23 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         positions=document.positions,
         shown_as=shown_as or str(path),
     )
+
+
+def _all_problems(
+    checked: Checked, of_entries: Sequence[Problem], entries: Mapping[str, Entry]
+) -> Iterator[Problem]:
+    """Give what is wrong with the format, and what else is wrong that does not merely follow from it."""
+    left_out = [problem.key for problem in checked.problems]
+    yield from checked.problems
+    for problem in of_entries:
+        limits_lack_a_user = problem.key[0] == "search" and any(key[0] == "optimizers" for key in left_out)
+        lacks_what_was_left_out = any(key[: len(problem.key)] == problem.key for key in left_out)
+        if not limits_lack_a_user and not lacks_what_was_left_out:
+            yield problem
+    yield from _budget_problems(checked.block)
+    yield from _search_problems(checked.block)
+    wrong = [*left_out, *(problem.key for problem in of_entries)]
+    yield from unknown_targets(entries, {str(key[1]) for key in wrong if key[0] == "optimizers"})
 
 
 def _budget_problems(block: TaskBlock) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """A document against the format: what pydantic finds wrong, in sentences that name the key and the remedy."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -39,19 +40,61 @@ EXAMPLES = {
 """What to write where a required key is missing, or a mapping is wanted."""
 
 
-def check_format(document: Document) -> TaskBlock:
-    """Give the document as a model.
+_STAND_INS = {"name": "stand_in", "workload": "stand_in.py:workload"}
+"""For what is required, and nothing but its format is checked."""
+_ALONE = {*_STAND_INS, "arguments", "recipe", "resources"}
+"""Keys whose values no other value is checked against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A document of the format, once what is not of it (``problems``) has been left out."""
+
+    document: Document
+    block: TaskBlock
+    problems: tuple[Problem, ...] = ()
+
+
+def check_format(document: Document) -> Checked:
+    """Give the document as a model. What is wrong but leaves the rest to be checked is left out of it.
 
     Raises:
-        TaskError: it is not of the format.
+        TaskError: it is not of the format, and what is wrong bears on how the rest is meant.
     """
+    block, problems = _validated(document)
+    if block is not None:
+        return Checked(document, block)
+    keys = {_separable(problem.key) for problem in problems}
+    if None not in keys:
+        rest = document.without(key for key in keys if key)
+        stand_ins = {name: value for name, value in _STAND_INS.items() if (name,) in keys}
+        rest = replace(rest, data=rest.data | stand_ins)
+        block, _ = _validated(rest)
+        if block is not None:
+            return Checked(rest, block, problems)
+    document.refuse(problems)
+    raise AssertionError("pydantic found an error that was not put in words")
+
+
+def _validated(document: Document) -> tuple[TaskBlock | None, tuple[Problem, ...]]:
     try:
-        return TaskBlock.model_validate(document.data)
+        return TaskBlock.model_validate(document.data), ()
     except ValidationError as error:
         # Our own words are all that is taken from pydantic's errors, besides places and kinds.
         details = error.errors(include_url=False, include_context=True, include_input=True)
-    document.refuse(_problems(details))
-    raise AssertionError("pydantic found an error that was not put in words")
+    return None, tuple(_problems(details))
+
+
+def _separable(key: Key) -> Key | None:
+    """The least that can be left out with a key, so that the rest means what it meant; None if there is no such."""
+    match key:
+        case ("optimizers", _, "cprop", _, *_):
+            return key[:4]
+        case ("optimizers", _, *_) if len(key) > 2:
+            return key[:3]
+        case (name, *_) if name in _ALONE or name not in TaskBlock.model_fields:
+            return key[:1]
+    return None
 
 
 def _problems(details: Iterable[Any]) -> Iterator[Problem]:

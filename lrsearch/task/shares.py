@@ -1,6 +1,6 @@
 """Shared hyperparameters: what each refers to, and that no value waits for itself."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -13,26 +13,36 @@ from lrsearch.trial import SearchId
 def resolve_shares(document: Document, entries: Mapping[str, Entry]) -> dict[str, Entry]:
     """Give the entries with every share referring to a hyperparameter that is there.
 
+    What they refer to is there: ``unknown_targets`` gives nothing.
+
     Raises:
-        TaskError: an entry or its hyperparameter is unknown, shares form a circle, or a start is left to a range
-            test that would have to wait for another search.
+        TaskError: shares form a circle, or a start is left to a range test that would have to wait for another search.
     """
-    problems: list[Problem] = []
     resolved: dict[str, Entry] = {}
     for entry in entries.values():
         hyperparameters = dict(entry.hyperparameters)
         for name, shared in entry.hyperparameters.items():
             if isinstance(shared, Shared):
-                outcome = _target(SearchId(entry.name, name), shared.of.entry, entries)
-                if isinstance(outcome, Problem):
-                    problems.append(outcome)
-                else:
-                    hyperparameters[name] = replace(shared, of=outcome)
+                target = _target(SearchId(entry.name, name), shared.of.entry, entries)
+                assert isinstance(target, SearchId)
+                hyperparameters[name] = replace(shared, of=target)
         resolved[entry.name] = replace(entry, hyperparameters=hyperparameters)
-    document.refuse(problems)
     document.refuse(_circle(document, resolved))
     document.refuse(_starts(resolved))
     return resolved
+
+
+def unknown_targets(entries: Mapping[str, Entry], doubtful: Collection[str]) -> Iterator[Problem]:
+    """Find shares from an entry that is not there, or lacks the hyperparameter, or is the sharer itself.
+
+    Entries that are ``doubtful`` have mistakes of their own: what they lack is not known, and is not reported.
+    """
+    for entry in entries.values():
+        for name, shared in entry.hyperparameters.items():
+            if isinstance(shared, Shared) and shared.of.entry not in doubtful:
+                outcome = _target(SearchId(entry.name, name), shared.of.entry, entries)
+                if isinstance(outcome, Problem):
+                    yield outcome
 
 
 def needs(entries: Mapping[str, Entry]) -> dict[SearchId, tuple[SearchId, ...]]:

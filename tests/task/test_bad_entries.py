@@ -33,7 +33,15 @@ BAD = [
     ),
     (
         OPTIMIZERS + "  SGD: {lr: 0.1}\n",
-        ':5:3 optimizers.SGD has no base, and "SGD" is no torch.optim class in lower case; add base: CLASS, such as base: adam',
+        ':5:3 optimizers.SGD has no base, and "SGD" is no torch.optim class in lower case; call it sgd, or add base: sgd',
+    ),
+    (
+        OPTIMIZERS + "  adamW: {lr: 0.1}\n",
+        ':5:3 optimizers.adamW has no base, and "adamW" is no torch.optim class in lower case; call it adamw, or add base: adamw',
+    ),
+    (
+        OPTIMIZERS + "  my-own: {lr: 0.1}\n",
+        ':5:3 optimizers.my-own has no base, and "my-own" is no torch.optim class in lower case; add base: CLASS, such as base: adam',
     ),
     (
         OPTIMIZERS + "  sgd: {base: SGD, lr: 0.1}\n",
