@@ -1,6 +1,7 @@
 """Where a study lies: its folder, its storage, its lock; and which studies there are."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,11 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-from lrsearch.errors import StudyNotFoundError
+from lrsearch.errors import StudyNotFoundError, TaskError
 from lrsearch.searches import SearchState, nothing_to_wait_for, survey
 from lrsearch.store.record import StudyRecord
-from lrsearch.task import Task, parse_task
+from lrsearch.task import Task, load_task, parse_task
+from lrsearch.task.document import did_you_mean, listed
 from lrsearch.task.fingerprint import Identity, fingerprint
 from lrsearch.trial import SearchId
 
@@ -115,16 +117,36 @@ def read(place: Place) -> Study:
         StudyNotFoundError: there is none.
     """
     if not place.exists():
-        there = names(place.root)
-        known = (
-            f"there are {', '.join(there)}"
-            if there
-            else "there is none yet: lrsearch run TASK.yaml makes one"
-        )
-        raise StudyNotFoundError(f"there is no study {place.name} in {place.root}; {known}")
-    from lrsearch.store.optuna import read_study  # imports Optuna, which takes a second
+        raise _not_found(place, str(place.root), names(place.root))
+    from lrsearch.store.optuna import (
+        read_study,
+        shown_url,
+        study_names,
+    )  # imports Optuna, which takes a second
 
-    return study_of(place, read_study(place.url, place.name))
+    try:
+        record = read_study(place.url, place.name)
+    except StudyNotFoundError:
+        if place.storage is None:
+            raise
+        raise _not_found(place, shown_url(place.storage), study_names(place.storage)) from None
+    return study_of(place, record)
+
+
+def _not_found(place: Place, where: str, there: Sequence[str]) -> StudyNotFoundError:
+    """Make the error for a name that no study of ``there`` has, with what may have been meant."""
+    if place.name.endswith((".yaml", ".yml")):
+        file = next((path for path in (Path(place.name), place.folder) if path.is_file()), Path(place.name))
+        remedy = "give its name"
+        with suppress(TaskError):
+            remedy = f"that of this task is called {load_task(file).name}"
+        return StudyNotFoundError(f"{file} is a task file where a study is wanted; {remedy}")
+    known = (
+        did_you_mean(place.name, there, f"there are {listed(there)}")
+        if there
+        else "there is none yet: lrsearch run TASK.yaml makes one"
+    )
+    return StudyNotFoundError(f"there is no study {place.name} in {where}; {known}")
 
 
 def study_of(place: Place, record: StudyRecord) -> Study:

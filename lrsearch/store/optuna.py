@@ -19,8 +19,9 @@ from optuna.distributions import FloatDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lrsearch.errors import StudyLockedError, StudyMismatchError, StudyNotFoundError
+from lrsearch.errors import StudyLockedError, StudyNotFoundError
 from lrsearch.store.database import is_there, survive_crashes, unreachable
+from lrsearch.store.mismatch import mismatch
 from lrsearch.store.record import (
     StudyRecord,
     curve_from,
@@ -182,7 +183,7 @@ def open_store(task: Task, identity: Identity, url: str, lock: Path) -> OptunaSt
     storage = None
     try:
         storage = _storage(url, writing=True)
-        _refuse_mismatch(storage, task, identity)
+        _refuse_mismatch(storage, task, identity, url, lock)
         studies = {search: _open_study(storage, task, search, identity) for search in task.searches()}
         return OptunaStore(storage, task, identity, studies, file_lock)
     except BaseException:
@@ -279,22 +280,20 @@ def _study_name(task: Task, search: SearchId) -> str:
     return f"{task.name}/{search}"
 
 
-def _refuse_mismatch(storage: BaseStorage, task: Task, identity: Identity) -> None:
+def _refuse_mismatch(storage: BaseStorage, task: Task, identity: Identity, url: str, lock: Path) -> None:
     changed: dict[str, str] = {}
+    studies: list[str] = []
     for search in task.searches():
         with suppress(KeyError):
             study = storage.get_study_id_from_name(_study_name(task, search))
             kept = storage.get_study_user_attrs(study).get(_ATTRIBUTE)
             if kept is not None and _holds_results(storage, study):
                 before = of_entry(kept["identity"], search.entry)
-                changed |= differences(before, of_entry(identity, search.entry))
+                if differs := differences(before, of_entry(identity, search.entry)):
+                    changed |= differs
+                    studies.append(_study_name(task, search))
     if changed:
-        raise StudyMismatchError(
-            f"{task.shown_as or task.path}: the study {task.name} was made from a task that trains differently: "
-            f"{'; '.join(changed.values())}; put that back, give this task another name, "
-            "or delete the study to begin anew",
-            tuple(changed),
-        )
+        raise mismatch(task, changed, studies, url, lock)
 
 
 def _holds_results(storage: BaseStorage, study: int) -> bool:

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from cli_runs import TASK, write_task
+from cli_runs import TASK, WORKLOAD, write_task
 
 from lrsearch.datasets import CATALOGUE
 
@@ -70,11 +70,12 @@ COMMANDS = [
     (["data", "mnist"], f"there is no data set called 'mnist'; give one of {', '.join(CATALOGUE)}"),
     (["data", "penn_treebank"],
      "licence of penn_treebank: LDC99T42 (Linguistic Data Consortium)\n"
-     "penn_treebank: the licence forbids to redistribute it, so it is not fetched; get ptb.train.txt, ptb.valid.txt and "
-     "ptb.test.txt by other means and put them into FOLDER/cache/lrsearch/penn_treebank, or set LRSEARCH_DATA to the "
-     "folder that holds them"),
+     "penn_treebank: the licence forbids to redistribute it, so it is not fetched; get ptb.train.txt, ptb.valid.txt "
+     "and ptb.test.txt by other means and put them into FOLDER/cache/lrsearch/penn_treebank, or set LRSEARCH_DATA "
+     "to the folder that holds them"),
     (["validate", "valley.yaml", "valey.yaml"],
-     "valley.yaml is fine: 1 optimizer, 1 search\nvaley.yaml does not exist; did you mean valley.yaml?"),
+     "valley.yaml is fine: 1 optimizer, 1 search; `lrsearch run valley.yaml --dry-run` also tries the workload\n"
+     "valey.yaml does not exist; did you mean valley.yaml?"),
 ]  # fmt: skip
 
 
@@ -94,6 +95,18 @@ def test_a_bad_task_is_refused_in_one_line(cli, tmp_path, monkeypatch, old, new,
     write_task(tmp_path, **{old: new})
     assert cli("run", "valley.yaml", "--engine", "inline") == (2, "", line + "\n")
     assert files_of(tmp_path) == {"valley.py", "valley.yaml"}
+
+
+BEFORE_RUNNING = {"unknown key", "no file", "no callable", "no module", "argument", "optimizer argument"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"), [pytest.param(*row, id=name) for name, *row in TASKS if name in BEFORE_RUNNING]
+)
+def test_validate_says_what_run_says_without_running_anything(cli, tmp_path, old, new, line):
+    write_task(tmp_path, **{old: new})
+    (tmp_path / "valley.py").write_text(f"{WORKLOAD}\nraise RuntimeError('this was run')\n")
+    assert cli("validate", "valley.yaml") == (2, "", line + "\n")
 
 
 @pytest.mark.parametrize(("options", "line"), [pytest.param(*row, id=name) for name, *row in OPTIONS])
@@ -164,16 +177,42 @@ def test_a_task_that_trains_differently_is_refused(cli, tmp_path, finished):
         2,
         "",
         "valley.yaml: the study valley was made from a task that trains differently: budget.iterations was "
-        "20, is 30; put that back, give this task another name, or delete the study to begin anew\n",
+        "20, is 30; put that back, give this task another name, or "
+        "remove the folder studies/valley to begin anew\n",
     )
     assert (tmp_path / "studies/valley/chosen.yaml").read_bytes() == (
         finished / "studies/valley/chosen.yaml"
     ).read_bytes()
 
 
+@pytest.mark.parametrize("entries", [("sgd",), ("sgd", "adam")], ids=len)
+def test_how_to_begin_anew_in_a_storage_of_ones_own(cli, tmp_path, entries):
+    lines = "".join(f"  {entry}: {{lr: {{start: 0.1}}}}\n" for entry in entries)
+    path = write_task(tmp_path, **{"  sgd: {lr: {start: 0.1}}\n": lines})
+    command = ("run", "valley.yaml", "--engine", "inline", "--storage", f"sqlite:///{tmp_path}/own.db")
+    assert cli(*command)[0] == 0
+    path.write_text(path.read_text().replace("iterations: 20", "iterations: 30"))
+    status, out, err = cli(*command)
+    assert (status, out) == (2, "")
+    delete = "optuna delete-study --storage sqlite:///FOLDER/own.db --study-name"
+    remedy = (
+        f"{delete} valley/sgd/lr`"
+        if len(entries) == 1
+        else f"{delete} NAME` for each of valley/sgd/lr, valley/adam/lr"
+    )
+    assert err.endswith(f"give this task another name, or begin anew after `{remedy}\n")
+
+
 def test_an_unknown_study_is_answered_with_those_there_are(cli, tmp_path, finished):
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    assert cli("explain", "valey") == (2, "", "there is no study valey in studies; there are valley\n")
+    assert cli("explain", "valey") == (2, "", "there is no study valey in studies; did you mean valley?\n")
+
+
+@pytest.mark.parametrize("command", ["explain", "resume"])
+def test_a_task_file_is_no_study(cli, tmp_path, command):
+    write_task(tmp_path, **{"name: valley": "name: hill"})
+    line = "valley.yaml is a task file where a study is wanted; that of this task is called hill\n"
+    assert cli(command, "valley.yaml") == (2, "", line)
 
 
 def test_an_export_to_a_folder_is_refused(cli, tmp_path, finished):

@@ -70,10 +70,17 @@ def test_a_database_that_a_kill_left_empty_hides_no_other(tmp_path: Path) -> Non
     assert [study.task.name for study in every(tmp_path)] == ["whole"]
 
 
-def test_no_study_is_told_with_those_there_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("valey", r"did you mean valley\?"), ("hill", "there are valley")],
+    ids=["near", "far"],
+)
+@pytest.mark.parametrize("own", [False, True], ids=["in the folder", "in a storage of one's own"])
+def test_no_study_is_told_with_those_there_are(tmp_path: Path, name: str, words: str, own: bool) -> None:
     begin(tmp_path, "valley", 0.5)
-    with pytest.raises(StudyNotFoundError, match="there are valley"):
-        read(Place("valey", tmp_path))
+    storage = Place("valley", tmp_path).url if own else None
+    with pytest.raises(StudyNotFoundError, match=words):
+        read(Place(name, tmp_path, storage))
 
 
 def test_a_look_from_outside_counts_what_a_run_counts(tmp_path: Path) -> None:
