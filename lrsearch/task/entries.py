@@ -61,7 +61,8 @@ class EntryReader:
 
     def _entry(self, name: str, block: EntryBlock) -> Entry:
         key = ("optimizers", name)
-        if "base" not in block.model_fields_set and not _OWN_NAME.fullmatch(name):
+        misspelt = difflib.get_close_matches("base", block.__pydantic_extra__, n=1, cutoff=0.8)
+        if "base" not in block.model_fields_set and not misspelt and not _OWN_NAME.fullmatch(name):
             near = difflib.get_close_matches(name.lower(), TORCH_OPTIMIZERS, n=1, cutoff=0.8)
             remedy = (
                 f"call it {near[0]}, or add base: {near[0]}"

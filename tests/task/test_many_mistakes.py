@@ -41,6 +41,7 @@ COUNTS = {
         1,
     ),
     "a bad base of a name that needs one": (HEAD + "  SGD: {base: SGD, lr: 0.1}\n", ":5:9", 0),
+    "a misspelt base of a name that needs one": (HEAD + "  SGD: {bse: sgd, lr: 0.1}\n", ":5:9", 0),
     "a ladder that there is not": (HEAD + "  sgd: {decay: {start: 0.1, ladder: log}}\n", ":5:29", 0),
     "a share from what is itself wrong": (
         HEAD + "  sgd: {lr: {strat: 1}}\n  a: {base: sgd, lr: {of: sgd}}\n",
