@@ -123,7 +123,8 @@ def run(
             # With --only, what earlier runs found for other entries stays in the report and the chosen values.
             states = tuple(survey(task, coordinator.trials).values())
             of_interest = states if only is None else ended(states)
-            content = chosen(task, of_interest, made_with(task, identity), fingerprint(identity))
+            made = made_with(task, identity, studies.read(place).worked_at)
+            content = chosen(task, of_interest, made, fingerprint(identity))
             content, files = _results(task, place, states, content)
         except KeyboardInterrupt as interrupt:
             # Tune raises one of its own in place of ours.
@@ -191,20 +192,23 @@ def content_of(study: Study, partial: bool) -> dict[str, Any]:
     return chosen(
         study.task,
         study.states.values(),
-        made_with(study.task, study.identity),
+        made_with(study.task, study.identity, study.worked_at),
         study.fingerprint,
         partial=partial,
     )
 
 
-def made_with(task: Task, identity: Identity) -> dict[str, str]:
-    """Give the versions that matter, the device, the data where a set of ours was read, and the time."""
+def made_with(task: Task, identity: Identity, worked_at: float) -> dict[str, str]:
+    """Give the versions that matter, the device, the data where a set of ours was read, and the date.
+
+    The date is when the study was last worked on (a Unix time), so that a look at it changes nothing.
+    """
     data = "; ".join(data_summaries(identity))
     return {
         **{package: version(package) for package in ("torch", "ray", "optuna")},
         "device": "gpu" if task.resources.gpus else "cpu",
         **({"data": data} if data else {}),
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "date": datetime.fromtimestamp(worked_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
 

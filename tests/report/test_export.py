@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_runs import (
     Run,
+    accuracy_over_beta,
     blocked,
     entry,
     failing,
@@ -25,7 +26,7 @@ from lrsearch.ladder import LR
 from lrsearch.report import export
 from lrsearch.report.export import chosen, to_yaml, write_yaml
 from lrsearch.store.memory import MemoryStore
-from lrsearch.task.model import Recipe, SearchSettings, Shared
+from lrsearch.task.model import Metric, Recipe, SearchSettings, Shared
 from lrsearch.trial import SearchId, Stopped, TrialSpec
 
 MADE_WITH = {"torch": "2.13.0", "device": "cpu", "date": "2026-11-23T11:40:00Z"}
@@ -241,12 +242,23 @@ def test_a_recipe_other_than_the_usual_stands_at_the_top():
     assert "recipe" not in content(Run(sgd(0.1, (1e-8, 1e3))).go())
 
 
-def test_a_candidate_that_was_left_behind_half_trained_is_unfinished():
+def test_a_metric_that_is_to_be_high_or_of_some_examples_says_so():
+    assert content(accuracy_over_beta())["metric"] == {
+        "name": "accuracy",
+        "mode": "max",
+        "iteration": 5000,
+        "window": 1,
+    }
+    sampled = Run(sgd(0.1, (1e-8, 1e3), metric=Metric("train_loss", examples=1000))).go()
+    assert content(sampled)["metric"]["examples"] == 1000
+
+
+def test_a_candidate_that_was_left_behind_half_trained_was_stopped():
     store = MemoryStore()
     Run(sgd(0.001, (1e-8, 1e3)), store=store, workers=1).go(evaluations=30)
     run = Run(sgd(0.3, (1e-8, 1e3)), store=store).go()
     candidates = content(run)["chosen"]["sgd"]["searches"]["lr"]["candidates"]
-    assert candidates[0.001] == {"outcome": "unfinished", "seeds": 1}
+    assert candidates[0.001] == {"outcome": "stopped", "seeds": 2}
 
 
 @given(rung=st.integers(-16, 6))

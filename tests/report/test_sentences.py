@@ -1,6 +1,7 @@
 """One sentence a search, whole: what was chosen and how sure that is, or what is in the way."""
 
 import re
+from dataclasses import replace
 
 from report_runs import (
     Run,
@@ -36,6 +37,14 @@ def test_a_choice_with_ties_that_is_not_resolved(finished):
         f"with 95 % confidence it loses at most {bound} to the best "
         "of those trained, more than the tolerance of 5 %, so more seeds would tell: write search: {resolve: true}, "
         "or a larger number of seeds."
+    )
+
+
+def test_a_loss_that_is_above_the_tolerance_reads_so(finished):
+    state = finished.states()[SGD]
+    barely = replace(state, verdict=replace(state.verdict, regret_at_most=0.0501))
+    assert "loses at most 5.1 % to the best of those trained, more than the tolerance of 5 %" in sentence(
+        finished.task, barely
     )
 
 

@@ -200,6 +200,13 @@ def test_only_the_pictures_load_matplotlib():
     assert done.stdout.strip() == "[]"
 
 
+def test_a_race_that_saved_nothing_says_so():
+    run = Run(sgd(0.1, (0.1, 0.3), settings=SearchSettings(race=True)), lambda spec, i: 2 - i / 5000).go()
+    assert "30,000 iterations, 300 s of training; 0 iterations saved." in printed(
+        explain(run.task, run.states().values())
+    )
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_tables_of_every_strategy_keep_to_the_width(width):
     for settings in (SearchSettings(race=True), SearchSettings(screen=1, resolve=True)):
