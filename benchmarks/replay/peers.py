@@ -17,8 +17,8 @@ WIDTH = 4
 """They look as far as four rungs from the start, so that the best is always within reach."""
 STARTUP = 2
 """Random trials before a sampler's model; by default it is 10, more than there are iterations for."""
-MOST_ASKED = 40
-"""A rung that was trained already costs nothing again, so a sampler that repeats itself would never end."""
+REPEATS = 5
+"""A rung that was trained already costs nothing again; a sampler that proposes such ones so often on end is done."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -37,11 +37,11 @@ def sampled(case: Case, name: str) -> Found:
     space = FloatDistribution(LR.value(low), LR.value(high), log=True)
     study = optuna.create_study(sampler=SAMPLERS[name](case.seed))
     trainer = Trainer(case.recording, case.order)
-    asked = 0
-    while trainer.iterations < case.iterations and asked < MOST_ASKED:
-        trial = study.ask({"lr": space})
+    repeats = 0
+    while trainer.iterations < case.iterations and repeats < REPEATS:
+        trial, before = study.ask({"lr": space}), trainer.iterations
         study.tell(trial, trainer.mean(nearest(case, trial.params["lr"])))
-        asked += 1
+        repeats = repeats + 1 if trainer.iterations == before else 0
     return Found(trainer.best, trainer.iterations)
 
 
