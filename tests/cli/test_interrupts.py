@@ -10,15 +10,15 @@ import pytest
 from cli_runs import LRSEARCH, normal, wait_for, without_date, write_task
 
 RUN = ("run", "valley.yaml", "--engine", "inline")
-BEGUN = "CLOCK  sgd/lr: searched from 0.1, at least 6 trainings of 20 iterations each\n"
+BEGUN = "CLOCK  sgd/lr: searched from 0.1, at least 4 trainings of 20 iterations each\n"
 GOES_ON = "lrsearch resume valley --engine inline"
 STATUS = """\
 search   ladder, means so far               state
 ──────────────────────────────────────────────────────────────────
 sgd/lr    0.1     0.3                       3 ended, 1 running
-         ★0.5578 ▶62 %                      ≥ 2 more
+         ★0.5578 ▶62 %                      ≥ 1 more
 
-3 trainings ended, at least 3 to go
+3 trainings ended, at least 2 to go
 ★ best so far   ▶ running
 """
 BATCHES = 6 * 20 + 1

@@ -132,6 +132,8 @@ def test_a_checkpoint_that_takes_long_is_written_less_often(
         clock.now += saving
         saved.append(state["iteration"])
 
+    monkeypatch.setattr("lrsearch.training.replica.CHECKPOINT_SECONDS", 5.0)
+    monkeypatch.setattr("lrsearch.training.replica.CHECKPOINT_SHARE", 0.05)
     monkeypatch.setattr(Workload, "training_loss", train_slowly)
     monkeypatch.setattr("lrsearch.training.replica.save_checkpoint", save_slowly)
     replica = Replica(make_task(("iterations: 20", "iterations: 105")), SPEC, tmp_path / "slow.pt", clock)
