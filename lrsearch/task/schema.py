@@ -271,8 +271,8 @@ class SearchesBlock(_Block):
     max_seeds: Count = Field(default=10, description="How many seeds a candidate gets at most with resolve.")
     race: Annotated[bool, _wanted("true or false")] = Field(
         default=False,
-        description="Whether a training that is far behind another is ended early. A heuristic: margins are "
-        "those that recorded trainings never made up.",
+        description="Whether a training is ended early that lags another by a lag that lasts, stands out of its own "
+        "noise and is not being made up. A heuristic: no bound on regret covers what it ended.",
     )
 
 
