@@ -103,14 +103,15 @@ class Coordinator:
 
     def ask(self) -> Trial | None:
         """Give the next replica to train, already written down; None when there is none now."""
-        spec = next(self._wanted(), None)
-        if spec is None:
-            return None
-        trial = self._interrupted(spec) or Trial(id=self._store.create(spec), spec=spec)
-        self._running[trial.id] = trial
-        self._update(spec.search)
-        self._observer(Started(trial))
-        return trial
+        while (spec := self._next_spec()) is not None:
+            trial = self._interrupted(spec) or Trial(id=self._store.create(spec), spec=spec)
+            self._running[trial.id] = trial
+            # With the curve that it has from before, it may itself end its search, or be stopped.
+            self._refresh()
+            if trial.id in self._running:
+                self._observer(Started(trial))
+                return trial
+        return None
 
     def done(self) -> bool:
         """Whether nothing is running and nothing will be asked for again."""
@@ -138,13 +139,15 @@ class Coordinator:
 
     def lost(self, trial: str, reason: str) -> None:
         """Say that a replica's worker died: it is asked for again, a few times, then recorded as failed."""
+        if trial not in self._running:
+            return  # it was stopped before its worker died
         self._lost[trial] += 1
         if self._lost[trial] > MAX_LOST:
             died = Failed(f"its worker died {self._lost[trial]} times: {reason}")
             self.tell(trial, died, self._running[trial].curve, seconds=0.0)
             return
         self._unfinished[trial] = self._running.pop(trial)
-        self._update(self._unfinished[trial].spec.search)
+        self._refresh()
 
     def _wanted(self) -> Iterator[TrialSpec]:
         """What is to be trained now; the searches with the least behind them first, so that all end together."""
@@ -157,6 +160,12 @@ class Coordinator:
             for rung, seed in state.decision.replicas:
                 value = {state.search.hyperparameter: state.searched.ladder.value(rung)}
                 yield TrialSpec(state.search, rung, seed, {**state.others, **value})
+
+    def _next_spec(self) -> TrialSpec | None:
+        """What to train next: what is begun first, as its curve may spare others."""
+        begun = [trial.spec for trial in self._unfinished.values()]
+        wanted = list(self._wanted()) if begun else []
+        return next((spec for spec in wanted if spec in begun), None) or next(self._wanted(), None)
 
     def _interrupted(self, spec: TrialSpec) -> Trial | None:
         """The trial that an earlier run, or a worker that died, left unfinished for the same training."""

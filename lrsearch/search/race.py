@@ -5,7 +5,7 @@ the same initial weights, the same batches, the same sample in the evaluations.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -136,25 +136,37 @@ class _Standing:
             if any(candidate.running for candidate in self.candidates.values()):
                 return ()  # the first seeds are on their way
             step = bracket.next_step(dict.fromkeys(begun))
-            return () if isinstance(step, NoneLearned) or not isinstance(step, tuple) else ((step[0], 0),)
+            alive = self._alive()
+            if isinstance(step, tuple) and not alive:
+                return ((step[0], 0),)
+            # There is nowhere else to go, or what learned has no seed in common yet: all seeds will tell.
+            return self._missing_of(alive or begun - self.out.keys())
         beside = bracket.beside(best)
         first = [(rung, 0) for rung in beside if rung not in begun]
         contenders = [best, *(rung for rung in beside if rung not in self.out)]
-        rest = [
+        return (*first, *(replica for replica in self._missing_of(contenders) if replica not in first))
+
+    def _missing_of(self, rungs: Iterable[int]) -> tuple[tuple[int, int], ...]:
+        """What is yet to be trained of some rungs, seed by seed."""
+        rungs = list(rungs)
+        return tuple(
             (rung, seed)
             for seed in range(self.seeds)
-            for rung in contenders
-            if (rung, seed) not in first and seed in missing_seeds(self.candidates, rung, self.seeds)
-        ]
-        return (*first, *rest)
+            for rung in rungs
+            if seed in missing_seeds(self.candidates, rung, self.seeds)
+        )
 
-    def _best_so_far(self) -> int | None:
-        """The best rung by what has finished: of complete ones, or of one that beats them on the seeds it has."""
-        alive = {
+    def _alive(self) -> dict[int, Candidate]:
+        """The candidates that are not out and have learned, by the seeds that have finished."""
+        return {
             rung: c
             for rung, c in self.candidates.items()
             if rung not in self.out and Candidate(rung, _finished(c)).learned("min")
         }
+
+    def _best_so_far(self) -> int | None:
+        """The best rung by what has finished: of complete ones, or of one that beats them on the seeds it has."""
+        alive = self._alive()
         complete = {rung: c.mean for rung, c in alive.items() if c.complete(self.seeds)}
         leader = self.bracket.best_of(complete)
         if leader is None:
@@ -164,7 +176,8 @@ class _Standing:
                 if shared
                 else {}
             )
-        ahead = {rung: _difference(c, alive[leader]) for rung, c in alive.items() if rung != leader}
+        # Of two complete ones the means have decided, equal ones included.
+        ahead = {rung: _difference(c, alive[leader]) for rung, c in alive.items() if rung not in complete}
         ahead = {rung: by for rung, by in ahead.items() if by < 0}
         return min(ahead, key=lambda rung: (ahead[rung], rung)) if ahead else leader
 

@@ -29,7 +29,8 @@ class Screen:
 
     def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
         """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
-        return self.confirm.decided(trials)
+        # What was left behind with few seeds is not to be trained with more because a later look knows nothing of it.
+        return dict.fromkeys(self._screening.decided(trials)) | self.confirm.decided(trials)
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""

@@ -91,7 +91,8 @@ def _losses(
     device = training_device(task)
     workload = make_workload(task, search.entry, seed).to(device)
     batches = indexed(workload.batches)
-    numbers = hyperparameters_of(task, search.entry, {search: rates[0]})
+    own = {s: searched.guess for s, searched in task.searches().items() if s.entry == search.entry}
+    numbers = hyperparameters_of(task, search.entry, own | {search: rates[0]})
     parameters = list(workload.model.parameters())
     optimizer = make_optimizer(task.entries[search.entry], parameters, numbers)
     if any(search.hyperparameter not in group for group in optimizer.param_groups):

@@ -106,3 +106,27 @@ def test_who_only_looks_sees_the_search_ended_before_that(task: Task) -> None:
     (state,) = survey(task, [*diverged, *lower]).values()
     assert state.verdict is not None
     assert state.verdict.ending == Bracketed(-2)
+
+
+def test_a_worker_that_dies_after_its_replica_was_stopped_changes_nothing(task: Task) -> None:
+    store = MemoryStore()
+    coordinator = Coordinator(task, store)
+    trials = asked(coordinator, 6)
+    first, second, _ = (trial for trial in trials if trial.spec.rung == -1)
+    coordinator.report(first.id, START)
+    coordinator.tell(first.id, Diverged(50), (START,), 1.0)
+    before = store.trials()
+    coordinator.lost(second.id, "no memory")
+    assert store.trials() == before
+
+
+def test_what_is_begun_is_asked_for_first(task: Task) -> None:
+    """Its curve may spare others, in a race above all."""
+    store = MemoryStore()
+    last = asked(Coordinator(task, store), 4)[-1]
+    for trial in store.trials():
+        if trial.id != last.id:
+            store.end(trial.id, Finished(0.3), (START, Evaluation(100, 0.3)), 1.0)
+    again = Coordinator(task, store).ask()
+    assert again is not None
+    assert again.id == last.id

@@ -97,3 +97,18 @@ def test_nothing_learned_ends_so() -> None:
     found = walk(race(), lambda rung, seed: [math.nan] * len(EVALUATIONS))
     assert found.ending == NoneLearned()
     assert {len(seeds) for seeds in found.trained.values()} == {1}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_flat_networks_everywhere_end_as_none_learned(workers: int) -> None:
+    found = walk(race(), lambda rung, seed: [2.3, 2.31, 2.29, 2.3], workers)
+    assert found.ending == NoneLearned()
+
+
+def test_complete_candidates_that_tie_but_for_rounding_do_not_hold_it_up() -> None:
+    ends = {0: (0.04, 0.04, 0.08), 1: (0.08, 0.02, 0.06)}
+
+    def tied(rung: int, seed: int) -> list[float]:
+        return [0.6, 0.6, 0.6, ends[rung][seed] if rung in ends else 0.5]
+
+    assert walk(race(), tied).ending in (Bracketed(0), Bracketed(1))

@@ -1,11 +1,13 @@
 """One seed while the bracket walks; the best candidate and its neighbours are confirmed with all."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from walks import EVALUATIONS, valley, walk
 
-from lrsearch.search import Bracket, Bracketed, NoneLearned, Race, Screen
+from lrsearch.search import Assessment, Bracket, Bracketed, Ending, NoneLearned, Race, Resolve, Screen
+from lrsearch.trial import Trial
 
 BRACKET = Bracket(0, -6, 6, seeds=3)
 SCREEN = Screen(BRACKET, seeds=1)
@@ -49,3 +51,11 @@ def test_what_was_left_at_one_seed_is_said_to_be() -> None:
 def test_a_race_can_confirm() -> None:
     screen = Screen(Race(BRACKET, EVALUATIONS[-1]), seeds=1)
     assert walk(screen, valley(best=3), workers=2).ending == Bracketed(3)
+
+
+def test_a_later_look_does_not_come_back_to_what_was_only_screened() -> None:
+    def always(ending: Ending, trials: Sequence[Trial]) -> Assessment:
+        return Assessment(resolved=False, hopeless=False, contenders=frozenset({2, 3}))
+
+    found = walk(Resolve(SCREEN, BRACKET, (3, 5), always), valley(best=3))
+    assert found.trained[0] == found.trained[1] == {0}
