@@ -1,4 +1,4 @@
-"""A heuristic that ends trainings early: what is behind by more than was ever made up is out.
+"""A heuristic that ends trainings early: a candidate whose lag behind another will not be made up is out.
 
 All comparisons are of two candidates over paired seeds at common iterations, so that they compare like with like:
 the same initial weights, the same batches, the same sample in the evaluations.
@@ -20,8 +20,8 @@ from lrsearch.trial import Trial
 class Race:
     """The bracket, walked with one seed where that suffices; candidates that fall behind are ended.
 
-    A candidate is out when the mean over paired seeds of the logarithm of its metric over another's exceeds
-    ``margins`` at the newest evaluation that both have. The bracket walks over what the first seeds say; then the
+    A candidate's lag is the mean over paired seeds of the logarithm of its metric over another's; it is out when
+    its lag at the newest evaluations that both have exceeds ``margins``. The bracket walks over what the first seeds say; then the
     best candidate and those beside it that are not out are trained with all seeds. It ends as the bracket does,
     with candidates that are out counted as worse.
 
