@@ -21,9 +21,9 @@ class Race:
     """The bracket, walked with one seed where that suffices; candidates that fall behind are ended.
 
     A candidate's lag is the mean over paired seeds of the logarithm of its metric over another's; it is out when
-    its lag at the newest evaluations that both have exceeds ``margins``. The bracket walks over what the first seeds say; then the
-    best candidate and those beside it that are not out are trained with all seeds. It ends as the bracket does,
-    with candidates that are out counted as worse.
+    its lag at the newest evaluations that both have exceeds ``margins``. The bracket walks over what the first seeds
+    say; then the best candidate and those beside it that are not out are trained with all seeds. It ends as the
+    bracket does, with candidates that are out counted as worse.
 
     Metrics that are not above 0 are not compared, so nothing is ended by them.
 
