@@ -2,32 +2,36 @@
 
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cprop import CProp
 from lrsearch.searches import hyperparameters_of
-from lrsearch.task.model import CPROP_PREFIX, Entry, Task
+from lrsearch.task.model import CPROP_PREFIX, Entry, ParameterGroup, Task
+from lrsearch.training.groups import parameter_groups
 
 
 def make_optimizer(
     entry: Entry,
-    parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
+    model_or_params: nn.Module | Iterable[Any],
     hyperparameters: Mapping[str, float],
+    groups: Sequence[ParameterGroup] = (),
 ) -> torch.optim.Optimizer:
     """Make an entry's optimizer, wrapped in CProp where the entry says so.
 
     Args:
         entry: names the class and its options.
-        parameters: what to optimize, as the class takes it.
+        model_or_params: the model; or its ``named_parameters()``; or, without ``groups``, whatever the class takes.
         hyperparameters: every number of the entry, CProp's as ``cprop.c`` and so on.
+        groups: parameters that get other numbers, by name; the first that matches wins.
 
     Raises:
         LookupError: there is no such optimizer class.
+        GroupError: a group matches no parameter, or there are no names to match.
         TypeError, ValueError: the class or CProp refuses an argument.
     """
     kind = optimizer_class(entry.optimizer)
@@ -36,7 +40,13 @@ def make_optimizer(
         for name, v in {**entry.options, **hyperparameters}.items()
     }
     inner = {name: value for name, value in given.items() if not name.startswith(CPROP_PREFIX)}
-    optimizer = kind(parameters, **_as_declared(kind, inner))
+    inner = _as_declared(kind, inner)
+    parameters = model_or_params.parameters() if isinstance(model_or_params, nn.Module) else model_or_params
+    if groups:
+        parameters = parameter_groups(model_or_params, groups, _lr_of(kind, inner))
+        for group in parameters:
+            group |= _as_declared(kind, {k: v for k, v in group.items() if k != "params"})
+    optimizer = kind(parameters, **inner)
     if not entry.wrapped_in_cprop:
         return optimizer
     wrapper: dict[str, Any] = {
@@ -130,6 +140,16 @@ def stand_ins(task: Task, entry: Entry) -> dict[str, float]:
     """Give an entry's numbers before anything is chosen: starts in place of what is searched."""
     starts = {search: searched.guess for search, searched in task.searches().items()}
     return hyperparameters_of(task, entry.name, starts)
+
+
+def _lr_of(kind: type, arguments: Mapping[str, Any]) -> float:
+    """The learning rate that groups' are ratios of: the one given, or the class's default."""
+    if "lr" in arguments:
+        return float(arguments["lr"])
+    default = getattr(inspect.signature(kind).parameters.get("lr"), "default", None)
+    if isinstance(default, int | float):
+        return float(default)
+    raise TypeError(f"{kind.__name__} was given no lr, which recipe.groups need")
 
 
 def _as_declared(kind: type, arguments: dict[str, Any]) -> dict[str, Any]:
