@@ -4,6 +4,7 @@ LRSearchError                  base: the command line prints its message as one 
 ├── UsageError                 a bad file, option or study name (exit status 2)
 │   ├── TaskError              the task file, as FILE:LINE:COLUMN what is wrong; what to do
 │   ├── WorkloadError          the Python that the task names: missing, not callable, raising
+│   ├── LoopError              a training loop that reports what is no report
 │   ├── DataError              a data set: missing, cut short, changed, not to be fetched
 │   ├── StudyMismatchError     the study was made from a task that trains differently
 │   ├── StudyNotFoundError     no study of that name
@@ -39,6 +40,10 @@ class TaskError(UsageError):
 
 class WorkloadError(UsageError):
     """The callable that the task names is missing, cannot be called, or raised."""
+
+
+class LoopError(UsageError):
+    """A training loop of the user's own does what it may not: reports out of order, or what is no number."""
 
 
 class DataError(UsageError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from lrsearch.errors import TaskError
-from lrsearch.task.document import Problem, read_document
+from lrsearch.task.document import Problem, did_you_mean, read_document
 from lrsearch.task.entries import EntryReader
 from lrsearch.task.format import Checked, check_format
 from lrsearch.task.model import Budget, Entry, Metric, Recipe, Resources, SearchSettings, Task
@@ -49,7 +49,8 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         path=path.resolve(),
         text=text,
         name=block.name,
-        workload=block.workload,
+        workload=block.loop if "loop" in block.model_fields_set else block.workload,
+        trained_by="loop" if "loop" in block.model_fields_set else "workload",
         budget=Budget(block.budget.iterations, block.budget.evaluate_every),
         metric=Metric(
             name=block.metric.name,
@@ -81,10 +82,38 @@ def _all_problems(
         lacks_what_was_left_out = any(key[: len(problem.key)] == problem.key for key in left_out)
         if not limits_lack_a_user and not lacks_what_was_left_out:
             yield problem
+    yield from _callable_problems(checked.block, checked.problems)
     yield from _budget_problems(checked.block)
     yield from _search_problems(checked.block)
     wrong = [*left_out, *(problem.key for problem in of_entries)]
     yield from unknown_targets(entries, {str(key[1]) for key in wrong if key[0] == "optimizers"})
+
+
+def _callable_problems(block: TaskBlock, format_problems: Sequence[Problem]) -> Iterator[Problem]:
+    given = {"workload", "loop"} & block.model_fields_set
+    if given == {"workload", "loop"}:
+        yield Problem(
+            ("loop",), "loop stands beside workload, and one of them trains; leave out the one or the other"
+        )
+    if not given and not any(did_you_mean(str(p.key[-1]), _CALLABLES, "") for p in format_problems if p.key):
+        yield Problem(
+            (), "neither workload nor loop is given; add workload: my_task.py:workload, or loop: my_task.py:train"
+        )
+    if "loop" not in given:
+        return
+    for name, why in _NOT_FOR_LOOPS.items():
+        block_name, _, key = name.partition(".")
+        inner = getattr(block, block_name)
+        if (key or block_name) in (inner if key else block).model_fields_set:
+            yield Problem(tuple(name.split(".")), f"{name} is not for a loop: {why}; leave it out")
+
+
+_CALLABLES = ("workload", "loop")
+_NOT_FOR_LOOPS = {
+    "recipe": "it makes its own updates",
+    "metric.examples": "it makes its own evaluations",
+    "metric.curve_examples": "it makes its own evaluations",
+}
 
 
 def _budget_problems(block: TaskBlock) -> Iterator[Problem]:

@@ -3,15 +3,19 @@
 import ast
 import hashlib
 import importlib.util
+import inspect
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lrsearch.task.model import Searched, Shared, Task
+from lrsearch.task.model import NOT_IN_A_FILE, Searched, Shared, Task
 
 Identity = dict[str, Any]
 """Dotted field names to plain values that JSON keeps."""
+_CODE = "'s code"
 _ENTRY = "optimizers."
 _DATA = "data."
 
@@ -25,8 +29,8 @@ def identity_of(task: Task) -> Identity:
     """
     metric, budget = task.metric, task.budget
     identity: Identity = {
-        "workload": task.workload,
-        "workload's code": _code_of(task),
+        task.trained_by: task.workload,
+        f"{task.trained_by}{_CODE}": _code_of(task),
         **{f"arguments.{name}": value for name, value in task.arguments.items()},
         "budget.iterations": budget.iterations,
         "budget.evaluate_every": budget.evaluate_every,
@@ -107,7 +111,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
         if was != is_now or (name in before) != (name in now):
             named = (
                 f"{name} has changed"
-                if name == "workload's code"
+                if name.endswith(_CODE)
                 else f"{name} was {_shown(name, before)}, is {_shown(name, now)}"
             )
             changed[name] = named
@@ -119,11 +123,52 @@ def _shown(name: str, fields: Mapping[str, Any]) -> str:
 
 
 def _code_of(task: Task) -> str | None:
-    """The digest of the workload's source and of the files beside it that it imports; None where there is none."""
+    """The digest of the callable's source and of the files beside it that it imports; None where there is none."""
+    if task.provided is not None and task.workload.startswith(NOT_IN_A_FILE):
+        return digest_of(source_of(task.provided))
     place = task.workload.rsplit(":", 1)[0]
     path = task.folder / place if place.endswith(".py") else _module_file(place)
     sources = list(_sources(path, set())) if path else []
-    return hashlib.sha256("".join(sources).encode()).hexdigest()[:16] if sources else None
+    return digest_of("".join(sources)) if sources else None
+
+
+def digest_of(source: str) -> str:
+    """Give a source in 16 hexadecimal digits."""
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """Give the source of a function that lies in no file of its own (a notebook's), without comments.
+
+    Functions and classes of the same module that it names come with it, and plain values that it names or closes over.
+    """
+    parts: dict[str, str] = {}
+    _add_source(function.__qualname__, function, parts)
+    return "\n".join(parts[name] for name in sorted(parts))
+
+
+def _add_source(name: str, thing: Any, parts: dict[str, str]) -> None:
+    if name in parts:
+        return
+    if isinstance(thing, bool | int | float | str | tuple | None):
+        parts[name] = f"{name} = {thing!r}"
+        return
+    if not inspect.isfunction(thing) and not inspect.isclass(thing):
+        return
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    except (OSError, TypeError, SyntaxError):  # typed into a shell, which keeps no source; a lambda amid a call
+        code = getattr(thing, "__code__", None)
+        parts[name] = f"{name}: {code.co_code.hex()} {code.co_consts}" if code else name
+        return
+    parts[name] = ast.unparse(tree)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    closed = inspect.getclosurevars(thing).nonlocals if inspect.isfunction(thing) else {}
+    module = vars(sys.modules[thing.__module__]) if thing.__module__ in sys.modules else {}
+    for named in names:
+        value = closed.get(named, module.get(named))
+        if getattr(value, "__module__", thing.__module__) == thing.__module__:
+            _add_source(named, value, parts)
 
 
 def _sources(path: Path, seen: set[Path]) -> Iterator[str]:

@@ -22,6 +22,7 @@ EXAMPLES = {
     "name": "name: my_task",
     "arguments": "arguments: {batch_size: 32}",
     "workload": "workload: my_task.py:workload",
+    "loop": "loop: my_task.py:train",
     "budget": "budget: {iterations: 5000, evaluate_every: 250}",
     "iterations": "iterations: 5000",
     "evaluate_every": "evaluate_every: 250",
@@ -40,7 +41,7 @@ EXAMPLES = {
 """What to write where a required key is missing, or a mapping is wanted."""
 
 
-_STAND_INS = {"name": "stand_in", "workload": "stand_in.py:workload"}
+_STAND_INS = {"name": "stand_in", "workload": "stand_in.py:workload", "loop": "stand_in.py:train"}
 """For what is required, and nothing but its format is checked."""
 _ALONE = {*_STAND_INS, "arguments", "recipe", "resources"}
 """Keys whose values no other value is checked against."""

@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +17,10 @@ from lrsearch.trial import SearchId
 Mode = Literal["min", "max"]
 Prefer = Literal["lowest", "largest", "smallest"]
 Precision = Literal["float32", "tf32", "bf16"]
+TrainedBy = Literal["workload", "loop"]
+
+NOT_IN_A_FILE = "__main__:"
+"""What the name of a callable begins with that lies in no file: one of a notebook or a shell."""
 
 CPROP_PREFIX = "cprop."
 """What the names of CProp's own hyperparameters and options begin with."""
@@ -244,7 +248,8 @@ class Task:
     """A task file, checked: a workload, a budget, a metric and optimizer entries.
 
     ``path`` is the file, absolute; the Python that ``workload`` names as ``FILE.py:callable`` lies relative to its
-    folder. ``shown_as`` is what the user called it, and errors do. ``text`` is the file's content, kept so that a
+    folder. ``trained_by`` says whether that callable gives a workload, or is a training loop; ``provided`` is the
+    callable itself where Python gave it. ``shown_as`` is what the user called it, and errors do. ``text`` is the file's content, kept so that a
     study can go on without the file.
     """
 
@@ -260,6 +265,8 @@ class Task:
     settings: SearchSettings = field(default_factory=SearchSettings)
     recipe: Recipe = field(default_factory=Recipe)
     resources: Resources = field(default_factory=Resources)
+    trained_by: TrainedBy = "workload"
+    provided: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
     positions: Mapping[tuple[str | int, ...], Position] = field(
         default_factory=dict, repr=False, compare=False
     )

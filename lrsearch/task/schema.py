@@ -300,20 +300,36 @@ class ResourcesBlock(_Block):
     )
 
 
+Callable_ = Annotated[
+    str,
+    StringConstraints(pattern=rf"^(.+\.py|{_IDENTIFIERS}):{_IDENTIFIERS}$"),
+    _wanted("FILE.py:callable, beside this file, or package.module:callable"),
+]
+
+
 class TaskBlock(_Block):
-    """A task of lrsearch: a workload, a budget, a metric and the optimizers whose numbers are searched."""
+    """A task of lrsearch: a workload or a loop, a budget, a metric and the optimizers whose numbers are searched."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["workload"]}, {"required": ["loop"]}]}
+    )
 
     name: Name = Field(description="What the study and its folder are called.", examples=["fashion_mnist_fc"])
-    workload: Annotated[
-        str,
-        StringConstraints(pattern=rf"^(.+\.py|{_IDENTIFIERS}):{_IDENTIFIERS}$"),
-        _wanted("FILE.py:callable, beside this file, or package.module:callable"),
-    ] = Field(
+    workload: Callable_ = Field(
+        default_factory=_absent,
         description="The callable that makes model, data and loss: FILE.py:callable, relative to this "
-        "file, or package.module:callable.",
+        "file, or package.module:callable. Either this or loop.",
         examples=["fashion_mnist.py:fully_connected"],
     )
-    arguments: Arguments = Field(default_factory=dict, description="What the callable is called with.")
+    loop: Callable_ = Field(
+        default_factory=_absent,
+        description="A training loop of one's own in place of a workload: a callable, named in the same way, that "
+        "gets a trial, trains, and reports to it.",
+        examples=["my_training.py:train"],
+    )
+    arguments: Arguments = Field(
+        default_factory=dict, description="What the callable is called with; a loop finds it in its trial."
+    )
     budget: BudgetBlock = Field(description="How long a training is and how often it is evaluated.")
     seeds: Annotated[
         Annotated[Count, Tag("<number>")] | Annotated[SeedsBlock, Tag("<seeds>")],

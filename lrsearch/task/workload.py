@@ -70,13 +70,14 @@ def workload_file(task: Task, place: str) -> Path:
     except OSError as error:
         raise _unreadable(task, place, error) from error
     hint = f"did you mean {near[0]}?" if near else f"write it, or name it relative to {task.folder}"
-    raise task.error(f"workload names {place}, which does not exist; {hint}", "workload")
+    raise task.error(f"{task.trained_by} names {place}, which does not exist; {hint}", task.trained_by)
 
 
 def no_module(task: Task, place: str) -> TaskError:
     """Make the error for a package or module that is not installed."""
     return task.error(
-        f"workload names the module {place}, which cannot be found; install it or mend the name", "workload"
+        f"{task.trained_by} names the module {place}, which cannot be found; install it or mend the name",
+        task.trained_by,
     )
 
 
@@ -86,7 +87,7 @@ def no_callable(task: Task, there: bool, callables: Iterable[str]) -> TaskError:
     near = get_close_matches(name, list(callables), n=1)
     hint = f"did you mean {near[0]}?" if near else "name a function" if there else f"define it in {place}"
     problem = "is not callable" if there else "does not exist"
-    return task.error(f"workload names {name} in {place}, which {problem}; {hint}", "workload")
+    return task.error(f"{task.trained_by} names {name} in {place}, which {problem}; {hint}", task.trained_by)
 
 
 def not_importable(task: Task, where: str, error: BaseException) -> WorkloadError:
@@ -96,11 +97,14 @@ def not_importable(task: Task, where: str, error: BaseException) -> WorkloadErro
 
 
 def check_arguments(task: Task, entry: str, signature: Signature) -> None:
-    """Check that the callable takes the arguments that it would get for an entry.
+    """Check that the callable takes the arguments that it would get for an entry; a loop takes a trial.
 
     Raises:
         TaskError: it does not, at the argument's place.
     """
+    if task.trained_by == "loop":
+        _check_takes_trial(task, signature)
+        return
     arguments = task.arguments_of(entry)
     try:
         signature.bind(**arguments)
@@ -119,6 +123,17 @@ def check_arguments(task: Task, entry: str, signature: Signature) -> None:
                     f"{'.'.join(key)} is no argument of {task.workload}; {hint}", *key
                 ) from error
         raise task.error(f"arguments do not fit {task.workload}: {error}; mend them", "arguments") from error
+
+
+def _check_takes_trial(task: Task, signature: Signature) -> None:
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise task.error(
+            f"loop {task.workload} cannot be called with a trial alone ({error}); let it take one argument: "
+            "def train(trial), which has lr, seed and arguments",
+            "loop",
+        ) from error
 
 
 def described(error: BaseException) -> str:
@@ -161,8 +176,8 @@ def _parsed(task: Task, place: str) -> ast.Module | None:
 
 def _unreadable(task: Task, place: str, error: OSError) -> TaskError:
     return task.error(
-        f"workload names {place}, which cannot be read ({error.strerror}); check its path and permissions",
-        "workload",
+        f"{task.trained_by} names {place}, which cannot be read ({error.strerror}); check its path and permissions",
+        task.trained_by,
     )
 
 

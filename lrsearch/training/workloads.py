@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
-from lrsearch.task.model import Task
+from lrsearch.task.model import NOT_IN_A_FILE, Task
 from lrsearch.task.workload import (
     check_arguments,
     no_callable,
@@ -68,6 +68,14 @@ def find_callable(task: Task) -> Callable[..., Any]:
         TaskError: the file, the module or the callable does not exist.
         WorkloadError: importing it raised.
     """
+    if task.provided is not None:
+        return task.provided
+    if task.workload.startswith(NOT_IN_A_FILE):
+        raise task.error(
+            f"{task.trained_by} is the {task.workload.removeprefix(NOT_IN_A_FILE)} of a notebook or shell, which is not "
+            "here; go on there, by calling lrsearch.search again",
+            task.trained_by,
+        )
     place, name = task.workload.rsplit(":", 1)
     try:
         module = (

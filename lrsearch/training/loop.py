@@ -1,0 +1,225 @@
+"""Training one replica with a loop of the user's own, which runs in a thread of its own between its reports.
+
+The loop calls, where a ``Replica`` is called: each report hands its evaluation over and waits for the answer, so loop
+and engine never run at the same time.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from lrsearch.errors import LoopError
+from lrsearch.task.model import Task
+from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from lrsearch.training.live_trial import LiveTrial
+from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
+from lrsearch.training.recipe import set_precision
+from lrsearch.training.workloads import find_callable, seed_everything, training_device
+from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """The loop returned, or raised ``error``."""
+
+    error: BaseException | None
+
+
+class LoopReplica:
+    """One replica trained by a loop: ``advance`` runs it to its next report, until that gives an outcome.
+
+    Args:
+        task: the loop, its budget and metric.
+        spec: entry, hyperparameters and seed.
+        checkpoint: the file that keeps what the loop saves.
+        clock: gives seconds; decides only when a checkpoint is due.
+
+    Raises:
+        LRSearchError: there is no such loop.
+    """
+
+    def __init__(
+        self, task: Task, spec: TrialSpec, checkpoint: Path, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._task = task
+        self._spec = spec
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._device = training_device(task)
+        self._loop = find_callable(task)
+        self._curve: Curve = ()
+        self._seconds = 0.0
+        self._began = clock()
+        self._saved_at = 0.0
+        self._saving_took = 0.0
+        self._saved_once = False
+        self._told_to_stop_at: int | None = None
+        self._reports: SimpleQueue[Evaluation | _Ended] = SimpleQueue()
+        self._answers: SimpleQueue[bool] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="training loop", daemon=True)
+
+    @property
+    def curve(self) -> Curve:
+        """The evaluations so far."""
+        return self._curve
+
+    def advance(self) -> Progress:
+        """Run the loop to its next report.
+
+        Raises:
+            LoopError: it returned before its last iteration, or reported what is no report.
+            Exception: whatever it raised.
+        """
+        self._began = self._clock()
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._answers.put(False)
+        said = self._reports.get()
+        if isinstance(said, _Ended):
+            raise said.error or self._too_early()
+        self._seconds += self._clock() - self._began
+        return Progress(said if self._is_finite(said) else None, self._outcome(said), self._curve, self._seconds)
+
+    def close(self) -> None:
+        """Tell the loop to stop, and wait until it has: it shares its random generators with what comes next."""
+        if not self._thread.is_alive():
+            return
+        self._told_to_stop_at = self._curve[-1].iteration if self._curve else 0
+        self._answers.put(True)
+        self._thread.join()
+
+    def complaint(self) -> BaseException | None:
+        """Give what the loop raised after it was told to stop, once ``close`` has returned."""
+        while not self._reports.empty():
+            if isinstance(said := self._reports.get(), _Ended):
+                return said.error
+        return None
+
+    def _run(self) -> None:
+        torch.set_num_threads(self._task.resources.cpus)
+        set_precision(self._task.recipe.precision)
+        seed_everything(self._spec.seed)
+        try:
+            self._loop(LiveTrial(self._task, self._spec, self._device, self))
+        except BaseException as error:  # also SystemExit: it would end the thread without a word
+            self._reports.put(_Ended(error))
+        else:
+            self._reports.put(_Ended(None))
+
+    def report(self, iteration: int, metrics: dict[str, float]) -> bool:
+        """Take an evaluation from the loop's thread, and answer when the engine has decided.
+
+        Raises:
+            LRSearchError: it is none that fits what came before, or lacks the metric that decides.
+        """
+        self._check(iteration, metrics)
+        evaluation = Evaluation(iteration, metrics[self._task.metric.name], metrics)
+        if self._is_finite(evaluation):
+            self._curve = (*self._curve, evaluation)
+        self._reports.put(evaluation)
+        return self._answers.get()
+
+    def save(self, state: Any) -> None:
+        """Write a state of the loop, if it is time for one.
+
+        Raises:
+            LoopError: it holds what cannot be read back safely.
+            OSError: it cannot be written.
+        """
+        now = self._seconds + self._clock() - self._began
+        if self._saved_once and now - self._saved_at < max(CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE):
+            return
+        began = self._clock()
+        save_checkpoint(
+            self._checkpoint,
+            {
+                "of": identity_of_replica(self._task, self._spec),
+                "state": state,
+                "random": random_state(self._device),
+                "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
+                "seconds": now,
+            },
+        )
+        if not self._saved_once and load_checkpoint(self._checkpoint) is None:
+            self._checkpoint.unlink(missing_ok=True)
+            raise LoopError(
+                "trial.save got what cannot be read back safely; give tensors, numbers, text, and lists and dicts of "
+                "them, such as {'model': model.state_dict(), 'iteration': iteration}"
+            )
+        self._saved_once = True
+        self._saving_took = self._clock() - began
+        self._saved_at = now + self._saving_took
+
+    def resume(self) -> Any:
+        """Give what the loop saved in an earlier run; None if there is nothing of this replica."""
+        if self._curve:
+            raise LoopError("trial.resumed was read after a report; read it before the first one")
+        state = load_checkpoint(self._checkpoint)
+        if state is None or state.get("of") != identity_of_replica(self._task, self._spec) or "state" not in state:
+            return None
+        self._curve = tuple(Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"])
+        self._seconds = state["seconds"]
+        restore_random_state(state["random"], self._device)
+        return state["state"]
+
+    def _check(self, iteration: int, metrics: dict[str, float]) -> None:
+        last = self._task.budget.iterations
+        if self._told_to_stop_at is not None:
+            raise LoopError(
+                f"the loop reported iteration {iteration} after it was told to stop at {self._told_to_stop_at}; "
+                "let the answer end it: if trial.report(...): return"
+            )
+        if not self._curve and iteration != 0:
+            raise LoopError(
+                f"the loop's first report is of iteration {iteration}; report iteration 0 first, before any update: "
+                "what has learned is judged against it"
+            )
+        if self._curve and iteration <= self._curve[-1].iteration:
+            raise LoopError(
+                f"the loop reported iteration {iteration} after {self._curve[-1].iteration}; report each once, in "
+                "rising order, and go on after that of trial.resumed"
+            )
+        if iteration > last:
+            raise LoopError(
+                f"the loop reported iteration {iteration}, beyond its {last}; let it end at trial.iterations"
+            )
+        if self._task.metric.name not in metrics:
+            raise self._task.unknown_metric(metrics)
+
+    def _is_finite(self, evaluation: Evaluation) -> bool:
+        """Whether neither what decides nor the training loss is NaN or infinite."""
+        return all(math.isfinite(v) for v in (evaluation.value, evaluation.metrics.get("train_loss", 0.0)))
+
+    def _outcome(self, evaluation: Evaluation) -> Outcome | None:
+        if not self._is_finite(evaluation):
+            return Diverged(evaluation.iteration)
+        if evaluation.iteration < self._task.budget.iterations:
+            return None
+        window = self._task.metric.window
+        if len(self._curve) <= window:
+            raise LoopError(
+                f"the loop reported {len(self._curve) - 1} times after iteration 0, and metric.window is {window}; "
+                "report more often"
+            )
+        return Finished(fmean(e.value for e in self._curve[-window:]))
+
+    def _too_early(self) -> LoopError:
+        last = self._task.budget.iterations
+        if not self._curve:
+            return LoopError(
+                f"{self._task.workload} returned without a report; call trial.report(0, ...) before the first update "
+                f"and trial.report({last}, ...) at the end"
+            )
+        return LoopError(
+            f"{self._task.workload} returned after its report of iteration {self._curve[-1].iteration}; train to "
+            f"trial.iterations, {last}, and report that"
+        )
