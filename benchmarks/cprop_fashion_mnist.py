@@ -45,7 +45,9 @@ class Run:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--iterations", type=int, default=12_000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path)
@@ -73,9 +75,7 @@ def read_idx(path: Path, header: int) -> Tensor:
 def train(name: str, seed: int, images: Tensor, labels: Tensor, iterations: int) -> Run:
     """The same seed gives every optimizer the same initial weights and the same batches."""
     torch.manual_seed(seed)
-    model = nn.Sequential(
-        nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 10)
-    )
+    model = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 10))
     optimizer = OPTIMIZERS[name](model.parameters())
     generator = torch.Generator().manual_seed(seed)
     epochs = -(-iterations * BATCH_SIZE // len(images))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lrsearch import datasets as datasets
     from lrsearch.task import load_task as load_task
     from lrsearch.training.chosen import load_chosen as load_chosen
+    from lrsearch.training.live_trial import LiveTrial as LiveTrial
     from lrsearch.workload import Batches as Batches
     from lrsearch.workload import CropAndFlip as CropAndFlip
     from lrsearch.workload import Mean as Mean
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Batches": "lrsearch.workload",
     "CropAndFlip": "lrsearch.workload",
+    "LiveTrial": "lrsearch.training.live_trial",
     "Mean": "lrsearch.workload",
     "MeanOverText": "lrsearch.workload",
     "TextBatches": "lrsearch.workload",
@@ -32,6 +34,7 @@ _HOMES = {
 __all__ = [
     "Batches",
     "CropAndFlip",
+    "LiveTrial",
     "Mean",
     "MeanOverText",
     "TextBatches",

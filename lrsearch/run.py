@@ -296,8 +296,8 @@ def _results(
 def _check(task: Task, engine: EngineName, address: str | None) -> list[tuple[str, str, str]]:
     """Try what a run needs before anything is written; give the data sets that its workloads read."""
     from lrsearch import datasets
+    from lrsearch.training.device import training_device
     from lrsearch.training.preflight import check_trains
-    from lrsearch.training.replica import training_device
 
     if engine == "ray" and address is not None:
         check_address(address)

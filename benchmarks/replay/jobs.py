@@ -18,7 +18,7 @@ from lrsearch.ladder import LR
 from lrsearch.searches import hyperparameters_of
 from lrsearch.task.fingerprint import identity_of
 from lrsearch.task.model import Searched, Task
-from lrsearch.training.replica import train
+from lrsearch.training.train import train
 from lrsearch.training.workloads import find_callable
 from lrsearch.trial import Diverged, Failed, Finished, SearchId, TrialSpec
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from lrsearch.ports import Dispatcher
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file
-from lrsearch.training.replica import train
+from lrsearch.training.train import train
 
 
 class InlineEngine:

@@ -38,7 +38,8 @@ from lrsearch.errors import UsageError
 from lrsearch.ports import Dispatcher
 from lrsearch.task.model import Resources, Task
 from lrsearch.training.checkpoint import checkpoint_file
-from lrsearch.training.replica import Progress, train
+from lrsearch.training.progress import Progress
+from lrsearch.training.train import train
 
 _PROGRESS = "progress"
 _WATCH_SECONDS = 0.5

@@ -27,7 +27,7 @@ class PlannedSearch:
         limits: the values between which it stays.
         waiting_for: the searches that must end before it.
         trainings: the fewest that can end it.
-        parameters: how many numbers its model learns.
+        parameters: how many numbers its model learns; None where that is not known.
         seconds: what one training takes on this machine.
         range_test: the iterations of the range test that is to be made first, at most; 0 for none.
         start: where the search begins, in words, if a range test proposes that.
@@ -39,7 +39,7 @@ class PlannedSearch:
     limits: tuple[float, float]
     waiting_for: tuple[SearchId, ...]
     trainings: int
-    parameters: int
+    parameters: int | None
     seconds: float
     range_test: int = 0
     start: str | None = None
@@ -95,7 +95,7 @@ def plan_table(plan: Plan) -> RenderableType:
             f"{value_text(low)} to {value_text(high)}",
             f"at least {planned.trainings}",
             duration_text(planned.seconds),
-            f"{planned.parameters:,}",
+            "-" if planned.parameters is None else f"{planned.parameters:,}",
         )
     trainings = sum(planned.trainings for planned in plan.searches)
     total = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from lrsearch.errors import TaskError
-from lrsearch.task.document import Problem, did_you_mean, read_document
+from lrsearch.task.document import Problem, read_document
 from lrsearch.task.entries import EntryReader
 from lrsearch.task.format import Checked, check_format
 from lrsearch.task.model import Budget, Entry, Metric, Recipe, Resources, SearchSettings, Task
@@ -82,22 +82,19 @@ def _all_problems(
         lacks_what_was_left_out = any(key[: len(problem.key)] == problem.key for key in left_out)
         if not limits_lack_a_user and not lacks_what_was_left_out:
             yield problem
-    yield from _callable_problems(checked.block, checked.problems)
+    yield from _callable_problems(checked.block)
+    yield from _auto_problems(checked.block, entries)
     yield from _budget_problems(checked.block)
     yield from _search_problems(checked.block)
     wrong = [*left_out, *(problem.key for problem in of_entries)]
     yield from unknown_targets(entries, {str(key[1]) for key in wrong if key[0] == "optimizers"})
 
 
-def _callable_problems(block: TaskBlock, format_problems: Sequence[Problem]) -> Iterator[Problem]:
+def _callable_problems(block: TaskBlock) -> Iterator[Problem]:
     given = {"workload", "loop"} & block.model_fields_set
     if given == {"workload", "loop"}:
         yield Problem(
             ("loop",), "loop stands beside workload, and one of them trains; leave out the one or the other"
-        )
-    if not given and not any(did_you_mean(str(p.key[-1]), _CALLABLES, "") for p in format_problems if p.key):
-        yield Problem(
-            (), "neither workload nor loop is given; add workload: my_task.py:workload, or loop: my_task.py:train"
         )
     if "loop" not in given:
         return
@@ -108,7 +105,18 @@ def _callable_problems(block: TaskBlock, format_problems: Sequence[Problem]) -> 
             yield Problem(tuple(name.split(".")), f"{name} is not for a loop: {why}; leave it out")
 
 
-_CALLABLES = ("workload", "loop")
+def _auto_problems(block: TaskBlock, entries: Mapping[str, Entry]) -> Iterator[Problem]:
+    for entry in entries.values() if "loop" in block.model_fields_set else ():
+        for search, searched in entry.searches():
+            if searched.start is None and searched.ladder_name == "lr":
+                key = ("optimizers", entry.name, *search.hyperparameter.split("."), "start")
+                yield Problem(
+                    key,
+                    f"{'.'.join(key)} is auto, but a range test raises the rate each iteration, which is the loop's "
+                    "own affair; give a number",
+                )
+
+
 _NOT_FOR_LOOPS = {
     "recipe": "it makes its own updates",
     "metric.examples": "it makes its own evaluations",

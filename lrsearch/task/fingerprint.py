@@ -157,7 +157,11 @@ def _add_source(name: str, thing: Any, parts: dict[str, str]) -> None:
         return
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-    except (OSError, TypeError, SyntaxError):  # typed into a shell, which keeps no source; a lambda amid a call
+    except (
+        OSError,
+        TypeError,
+        SyntaxError,
+    ):  # typed into a shell, which keeps no source; a lambda amid a call
         code = getattr(thing, "__code__", None)
         parts[name] = f"{name}: {code.co_code.hex()} {code.co_consts}" if code else name
         return

@@ -43,6 +43,7 @@ EXAMPLES = {
 
 _STAND_INS = {"name": "stand_in", "workload": "stand_in.py:workload", "loop": "stand_in.py:train"}
 """For what is required, and nothing but its format is checked."""
+_CALLABLES = ("workload", "loop")
 _ALONE = {*_STAND_INS, "arguments", "recipe", "resources"}
 """Keys whose values no other value is checked against."""
 
@@ -78,12 +79,23 @@ def check_format(document: Document) -> Checked:
 
 
 def _validated(document: Document) -> tuple[TaskBlock | None, tuple[Problem, ...]]:
+    missing = tuple(_no_callable(document))
     try:
-        return TaskBlock.model_validate(document.data), ()
+        block = TaskBlock.model_validate(document.data)
+        return (None, missing) if missing else (block, ())
     except ValidationError as error:
         # Our own words are all that is taken from pydantic's errors, besides places and kinds.
         details = error.errors(include_url=False, include_context=True, include_input=True)
-    return None, tuple(_problems(details))
+    return None, (*_problems(details), *missing)
+
+
+def _no_callable(document: Document) -> Iterator[Problem]:
+    """One of two keys is required, which the model cannot say."""
+    given = document.data if isinstance(document.data, dict) else dict.fromkeys(_CALLABLES)
+    misspelt = [key for key in given if key not in TaskBlock.model_fields]
+    if not given.keys() & {*_CALLABLES} and not any(did_you_mean(str(k), _CALLABLES, "") for k in misspelt):
+        remedy = " or ".join(EXAMPLES[name] for name in _CALLABLES)
+        yield Problem(("workload",), f"workload is missing; add {remedy}")
 
 
 def _separable(key: Key) -> Key | None:

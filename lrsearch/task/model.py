@@ -249,8 +249,8 @@ class Task:
 
     ``path`` is the file, absolute; the Python that ``workload`` names as ``FILE.py:callable`` lies relative to its
     folder. ``trained_by`` says whether that callable gives a workload, or is a training loop; ``provided`` is the
-    callable itself where Python gave it. ``shown_as`` is what the user called it, and errors do. ``text`` is the file's content, kept so that a
-    study can go on without the file.
+    callable itself where Python gave it. ``shown_as`` is what the user called the file, and errors do. ``text`` is its
+    content, kept so that a study can go on without it.
     """
 
     path: Path

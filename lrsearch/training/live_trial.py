@@ -76,7 +76,9 @@ class LiveTrial:
             LoopError: the entry has no ``lr``.
         """
         if "lr" not in self.hyperparameters:
-            raise LoopError(f"trial.lr: {self.entry} has no lr, but {', '.join(self.hyperparameters)}; read those")
+            raise LoopError(
+                f"trial.lr: {self.entry} has no lr, but {', '.join(self.hyperparameters)}; read those"
+            )
         return self.hyperparameters["lr"]
 
     @property
@@ -109,7 +111,9 @@ class LiveTrial:
         Raises:
             LoopError: the report is none: out of order, beyond the end, without the metric, no number.
         """
-        return self._listener.report(_whole(iteration, self.iterations), {n: _number(n, v) for n, v in metrics.items()})
+        return self._listener.report(
+            _whole(iteration, self.iterations), {n: _number(n, v) for n, v in metrics.items()}
+        )
 
     def save(self, state: Any) -> None:
         """Keep a state (tensors, numbers, text, and lists and dicts of them) to go on from after an interruption.
@@ -123,7 +127,9 @@ class LiveTrial:
         """
         self._listener.save(state)
 
-    def optimizer(self, model: nn.Module | Iterable[torch.Tensor] | Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
+    def optimizer(
+        self, model: nn.Module | Iterable[torch.Tensor] | Iterable[dict[str, Any]]
+    ) -> torch.optim.Optimizer:
         """Make the optimizer that the task's entry describes, with this trial's numbers, CProp included.
 
         Args:
@@ -136,12 +142,16 @@ class LiveTrial:
         try:
             return make_optimizer(self._task.entries[self.entry], parameters, self.hyperparameters)
         except (LookupError, TypeError, ValueError) as error:
-            raise LoopError(f"optimizers.{self.entry}: {error.args[0] if error.args else error}; mend it") from error
+            raise LoopError(
+                f"optimizers.{self.entry}: {error.args[0] if error.args else error}; mend it"
+            ) from error
 
 
 def _whole(iteration: Any, last: int) -> int:
     if isinstance(iteration, bool) or not isinstance(iteration, numbers.Integral):
-        raise LoopError(f"trial.report got {iteration!r} for an iteration; give a whole number from 0 to {last}")
+        raise LoopError(
+            f"trial.report got {iteration!r} for an iteration; give a whole number from 0 to {last}"
+        )
     return int(iteration)
 
 
@@ -151,5 +161,7 @@ def _number(name: str, value: Any) -> float:
             raise TypeError
         return float(value.detach() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError, RuntimeError):
-        kind = f"a tensor of shape {list(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)[:60]
+        kind = (
+            f"a tensor of shape {list(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)[:60]
+        )
         raise LoopError(f"trial.report got {kind} for {name}; give one number") from None

@@ -19,10 +19,11 @@ import torch
 from lrsearch.errors import LoopError
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from lrsearch.training.device import training_device
 from lrsearch.training.live_trial import LiveTrial
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
 from lrsearch.training.recipe import set_precision
-from lrsearch.training.workloads import find_callable, seed_everything, training_device
+from lrsearch.training.workloads import find_callable, seed_everything
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
 
 
@@ -87,15 +88,20 @@ class LoopReplica:
         if isinstance(said, _Ended):
             raise said.error or self._too_early()
         self._seconds += self._clock() - self._began
-        return Progress(said if self._is_finite(said) else None, self._outcome(said), self._curve, self._seconds)
+        return Progress(
+            said if self._is_finite(said) else None, self._outcome(said), self._curve, self._seconds
+        )
 
     def close(self) -> None:
         """Tell the loop to stop, and wait until it has: it shares its random generators with what comes next."""
-        if not self._thread.is_alive():
-            return
+        if self._thread.is_alive():
+            self.abandon()
+            self._thread.join()
+
+    def abandon(self) -> None:
+        """Tell the loop to stop, and don't wait."""
         self._told_to_stop_at = self._curve[-1].iteration if self._curve else 0
         self._answers.put(True)
-        self._thread.join()
 
     def complaint(self) -> BaseException | None:
         """Give what the loop raised after it was told to stop, once ``close`` has returned."""
@@ -136,7 +142,9 @@ class LoopReplica:
             OSError: it cannot be written.
         """
         now = self._seconds + self._clock() - self._began
-        if self._saved_once and now - self._saved_at < max(CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE):
+        if self._saved_once and now - self._saved_at < max(
+            CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE
+        ):
             return
         began = self._clock()
         save_checkpoint(
@@ -164,9 +172,15 @@ class LoopReplica:
         if self._curve:
             raise LoopError("trial.resumed was read after a report; read it before the first one")
         state = load_checkpoint(self._checkpoint)
-        if state is None or state.get("of") != identity_of_replica(self._task, self._spec) or "state" not in state:
+        if (
+            state is None
+            or state.get("of") != identity_of_replica(self._task, self._spec)
+            or "state" not in state
+        ):
             return None
-        self._curve = tuple(Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"])
+        self._curve = tuple(
+            Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"]
+        )
         self._seconds = state["seconds"]
         restore_random_state(state["random"], self._device)
         return state["state"]

@@ -10,7 +10,9 @@ import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
+from lrsearch.training.loop import LoopReplica
 from lrsearch.training.optimizers import check_optimizers, make_optimizer, stand_ins
+from lrsearch.training.progress import Progress
 from lrsearch.training.recipe import autocast
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, make_workload, where_raised
@@ -21,19 +23,27 @@ _FEW_EXAMPLES = 64
 _MEASURED_SECONDS = 1.0
 
 
-def check_trains(task: Task) -> dict[str, int]:
+def check_trains(task: Task) -> dict[str, int | None]:
     """Make every entry's workload and optimizer, take one loss with its gradients and one small evaluation.
 
+    A loop is run to its first report, and told there to stop.
+
     Returns:
-        The number of parameters of each entry's model.
+        The number of parameters of each entry's model; None for a loop, which keeps its model to itself.
 
     Raises:
         TaskError: the task names something that does not exist or does not fit.
         WorkloadError: the workload raised.
+        LoopError: a loop reported what is no report.
         DataError: its data is missing or damaged.
     """
+    if task.trained_by == "loop":
+        for own in task.entries.values():
+            with tempfile.TemporaryDirectory() as folder:
+                _first_reports(task, own, 1, Path(folder))
+        return dict.fromkeys(task.entries)
     check_optimizers(task)
-    parameters: dict[str, int] = {}
+    parameters: dict[str, int | None] = {}
     for entry in task.entries:
         if entry not in parameters:
             twins = [name for name in task.entries if task.arguments_of(name) == task.arguments_of(entry)]
@@ -47,6 +57,10 @@ def measure_cost(task: Task, entry: Entry) -> float:
     Raises:
         LRSearchError: as ``check_trains``.
     """
+    if task.trained_by == "loop":
+        with tempfile.TemporaryDirectory() as folder:
+            _, second = _first_reports(task, entry, 2, Path(folder))
+        return second.seconds / max(1, second.curve[-1].iteration) * task.budget.iterations
     iterations = 1
     with tempfile.TemporaryDirectory() as folder:
         while True:
@@ -60,6 +74,24 @@ def measure_cost(task: Task, entry: Entry) -> float:
     evaluations = len(list(task.budget.evaluations())) - 1  # the first is shared by all candidates
     training = seconds / iterations * task.budget.iterations
     return training + deciding + (evaluations - 1) * between
+
+
+def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[Progress]:
+    """Run a loop to its first reports, and see that it stops when it is told to."""
+    spec = TrialSpec(SearchId(entry.name, "trial"), 0, 0, stand_ins(task, entry))
+    replica = LoopReplica(task, spec, folder / "checkpoint.pt")
+    try:
+        found = [replica.advance() for _ in range(count)]
+        replica.close()
+        if (complaint := replica.complaint()) is not None:
+            raise complaint
+    except LRSearchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise WorkloadError(
+            f"{where_raised(error)} {task.workload} raised {described(error)}; mend it, then run again"
+        ) from error
+    return found
 
 
 def _evaluation_seconds(replica: Replica, examples: int | None) -> float:

@@ -14,9 +14,9 @@ from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.search.range_test import suggest
 from lrsearch.searches import hyperparameters_of
 from lrsearch.task.model import RangeTest, Searched, Task
+from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.recipe import autocast, clip_gradient, set_precision
-from lrsearch.training.replica import training_device
 from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import SearchId
 from lrsearch.workload import indexed, moved

@@ -3,44 +3,23 @@
 import json
 import math
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
 import torch
 
-from lrsearch.errors import LRSearchError
-from lrsearch.task.fingerprint import identity_of, of_entry
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
+from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
 from lrsearch.training.recipe import autocast, clip_gradient, set_precision
-from lrsearch.training.workloads import described, make_workload, where_raised
-from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, TrialSpec
+from lrsearch.training.workloads import make_workload
+from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
 from lrsearch.workload import indexed, moved
 
-CHECKPOINT_SECONDS = 5.0
-"""Training between two checkpoints, at least: a kill costs no more than this and one evaluation interval."""
-CHECKPOINT_SHARE = 0.05
-"""What writing checkpoints may take of a training: those of large models are written less often."""
-
 _INITIAL_METRICS: dict[tuple[str, str, int, str], dict[str, float]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What one stretch of training gave.
-
-    ``evaluation`` is None where the replica ended without one (it diverged or failed). ``curve`` is the whole curve.
-    """
-
-    evaluation: Evaluation | None
-    outcome: Outcome | None
-    curve: Curve
-    seconds: float
-    """Time spent on the replica so far, evaluation and earlier runs included."""
 
 
 class Replica:
@@ -120,13 +99,16 @@ class Replica:
             self.save()
         return Progress(evaluation, outcome, self._curve, self._seconds)
 
+    def close(self) -> None:
+        """Nothing is left to end: a replica trains in ``advance`` alone."""
+
     def save(self) -> None:
         """Write a checkpoint of the replica as it stands, between two evaluations."""
         began = self._clock()
         save_checkpoint(
             self._checkpoint,
             {
-                "of": self._identity(),
+                "of": identity_of_replica(self._task, self._spec),
                 "iteration": self._iteration,
                 "model": self._workload.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
@@ -193,17 +175,9 @@ class Replica:
             return None
         return Finished(fmean(e.value for e in self._curve[-self._task.metric.window :]))
 
-    def _identity(self) -> str:
-        """What the checkpoint is of. Trials are numbered anew in a new study, and its folder may hold old ones."""
-        search, spec = self._spec.search, self._spec
-        fields = of_entry(identity_of(self._task), search.entry)
-        return json.dumps(
-            [str(search), spec.rung, spec.seed, dict(spec.hyperparameters), fields], sort_keys=True
-        )
-
     def _resume(self) -> None:
         state = load_checkpoint(self._checkpoint)
-        if state is None or state.get("of") != self._identity():
+        if state is None or state.get("of") != identity_of_replica(self._task, self._spec):
             return
         self._workload.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -217,45 +191,3 @@ class Replica:
         if self._iteration:
             self._batches.batch(self._spec.seed, self._iteration - 1)  # an iterable is run forward to here
         restore_random_state(state["random"], self._device)
-
-
-def training_device(task: Task) -> torch.device:
-    """Give the device that the task's workers train on: a GPU if the task takes (a part of) one.
-
-    Raises:
-        TaskError: the task takes a GPU and there is none here.
-    """
-    if not task.resources.gpus:
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise task.error(
-            f"resources.gpus is {task.resources.gpus:g}, but torch sees no GPU here; set it to 0",
-            "resources",
-            "gpus",
-        )
-    return torch.device("cuda", torch.cuda.current_device())
-
-
-def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
-    """Train one replica to its end, giving each evaluation as it comes; the last progress has the outcome.
-
-    Whatever the training raises becomes a ``Failed`` outcome; an interrupt passes through.
-    """
-    replica: Replica | None = None
-    try:
-        replica = Replica(task, spec, checkpoint)
-        while True:
-            progress = replica.advance()
-            yield progress
-            if progress.outcome is not None:
-                return
-    except (Exception, SystemExit) as error:
-        yield Progress(None, _failed(error), replica.curve if replica else (), 0.0)
-
-
-def _failed(error: BaseException) -> Failed:
-    """What happened in one line, then the traceback; an error that says where and what stands alone."""
-    if isinstance(error, LRSearchError):
-        return Failed(str(error))
-    first = f"{where_raised(error)} raised {described(error)}"
-    return Failed("\n".join([first, *"".join(traceback.format_exception(error)).splitlines()]))

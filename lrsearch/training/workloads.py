@@ -72,8 +72,8 @@ def find_callable(task: Task) -> Callable[..., Any]:
         return task.provided
     if task.workload.startswith(NOT_IN_A_FILE):
         raise task.error(
-            f"{task.trained_by} is the {task.workload.removeprefix(NOT_IN_A_FILE)} of a notebook or shell, which is not "
-            "here; go on there, by calling lrsearch.search again",
+            f"{task.trained_by} is {task.workload.removeprefix(NOT_IN_A_FILE)} of a notebook or shell, "
+            "which is not here; go on there, by calling lrsearch.search again",
             task.trained_by,
         )
     place, name = task.workload.rsplit(":", 1)

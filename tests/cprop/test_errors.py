@@ -22,8 +22,16 @@ ARGUMENTS = [
     ({"eps": -1e-8}, ValueError, r"eps is -1e-08; give a number in \[0, inf\)"),
     ({"eps": float("inf")}, ValueError, r"eps is inf; give a number in \[0, inf\)"),
     ({"eps_placement": "below"}, ValueError, "eps_placement is 'below'; give one of 'outside', 'inside'"),
-    ({"measure": "student"}, ValueError, "measure is 'student'; give one of 'normal', 'logistic', 'relative_rate'"),
-    ({"implementation": "cuda"}, ValueError, "implementation is 'cuda'; give one of 'auto', 'blocks', 'compile'"),
+    (
+        {"measure": "student"},
+        ValueError,
+        "measure is 'student'; give one of 'normal', 'logistic', 'relative_rate'",
+    ),
+    (
+        {"implementation": "cuda"},
+        ValueError,
+        "implementation is 'cuda'; give one of 'auto', 'blocks', 'compile'",
+    ),
 ]
 
 

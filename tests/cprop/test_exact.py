@@ -116,7 +116,12 @@ def test_the_applied_scale_is_the_reference_s(implementation, measure, placement
     torch.manual_seed(0)
     parameters = make_parameters(dtype)
     optimizer = CProp(
-        Unit(parameters), beta=0.98, c=1.5, eps_placement=placement, measure=measure, implementation=implementation
+        Unit(parameters),
+        beta=0.98,
+        c=1.5,
+        eps_placement=placement,
+        measure=measure,
+        implementation=implementation,
     )
     references = [Reference(0.98, 1.5, 1e-8, placement, measure) for _ in parameters]
     # A scale below 1 in the parameter's own precision is half a unit in the last place off at most.
@@ -136,7 +141,9 @@ def own_scale(optimizer, parameter):
     """The scale that the parameter's moments give, in the moments' precision."""
     state, settings = optimizer.state[parameter], optimizer.settings
     second = state[f"cprop_{settings.second}"]
-    return settings.scale(state["cprop_mean"], second, error_ratio(state["cprop_n"].item(), settings.eps), 1.5)
+    return settings.scale(
+        state["cprop_mean"], second, error_ratio(state["cprop_n"].item(), settings.eps), 1.5
+    )
 
 
 @pytest.mark.usefixtures("tiny_blocks")
@@ -154,7 +161,9 @@ def test_parameters_go_where_the_reference_s_go(implementation, name):
         for p, twin in zip(parameters, twins, strict=True):
             twin.grad = p.grad.double()
         optimizer.step()
-        reference_step(twin_optimizer, twins, [r.scale(t.grad) for r, t in zip(references, twins, strict=True)])
+        reference_step(
+            twin_optimizer, twins, [r.scale(t.grad) for r, t in zip(references, twins, strict=True)]
+        )
     for p, twin, first in zip(parameters, twins, start, strict=True):
         assert (p - twin).norm() < 1e-4 * (twin - first).norm()
 
@@ -184,7 +193,9 @@ def test_low_precision_parameters_are_rounded_once_more_at_most(name, dtype):
             twin.grad = p.grad.to(twin.dtype)
             twin.data.copy_(p.detach())  # one step's difference, not 200 steps' chaos
         optimizer.step()
-        reference_step(twin_optimizer, twins, [r.scale(t.grad) for r, t in zip(references, twins, strict=True)])
+        reference_step(
+            twin_optimizer, twins, [r.scale(t.grad) for r, t in zip(references, twins, strict=True)]
+        )
         for p, twin in zip(parameters, twins, strict=True):
             torch.testing.assert_close(p, twin.to(dtype), rtol=torch.finfo(dtype).eps, atol=1e-6)
             differing += (p != twin.to(dtype)).sum().item()

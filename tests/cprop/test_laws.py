@@ -72,11 +72,11 @@ def test_a_constant_gradient_keeps_the_update(size, steps, measure, placement, b
 
 
 @law
-@given(histories, measures, placements, betas, st.lists(st.floats(0, 100), min_size=2, max_size=2).map(sorted))
+@given(
+    histories, measures, placements, betas, st.lists(st.floats(0, 100), min_size=2, max_size=2).map(sorted)
+)
 def test_more_overconfidence_never_scales_down(history, measure, placement, beta, cs):
-    less, more = (
-        last_scale(history, measure=measure, eps_placement=placement, beta=beta, c=c) for c in cs
-    )
+    less, more = (last_scale(history, measure=measure, eps_placement=placement, beta=beta, c=c) for c in cs)
     assert (less <= more).all()
 
 
@@ -125,7 +125,9 @@ def test_pure_noise_has_a_known_mean_scale():
         parameter.grad = torch.randn(parameter.shape)
         optimizer.step()
     sampling_error = 0.3 / math.sqrt(parameter.numel())
-    assert optimizer.mean_scale() == pytest.approx(2 / math.pi * math.atan(math.sqrt(0.5)), abs=3 * sampling_error)
+    assert optimizer.mean_scale() == pytest.approx(
+        2 / math.pi * math.atan(math.sqrt(0.5)), abs=3 * sampling_error
+    )
 
 
 @pytest.mark.parametrize("implementation", ["blocks", "compile"], indirect=True)

@@ -214,7 +214,9 @@ def test_parameters_without_a_gradient_stay_and_keep_their_own_count(implementat
     together = [nn.Parameter(torch.ones(4)) for _ in range(4)]
     alone = [nn.Parameter(torch.ones(4)) for _ in range(4)]
     optimizer = CProp(optim.SGD(together, lr=0.1, momentum=0.5), beta=0.9, implementation=implementation)
-    singles = [CProp(optim.SGD([p], lr=0.1, momentum=0.5), beta=0.9, implementation=implementation) for p in alone]
+    singles = [
+        CProp(optim.SGD([p], lr=0.1, momentum=0.5), beta=0.9, implementation=implementation) for p in alone
+    ]
     torch.manual_seed(0)
     for present in [(0, 1, 2), (0, 1, 2, 3), (0, 2), (1, 3), (0, 1, 2, 3), (), (2,), (0, 1, 2, 3)]:
         for i, (p, q) in enumerate(zip(together, alone, strict=True)):

@@ -47,6 +47,27 @@ BAD = [
         "workload: a.py:b\nbudget: {iterations: 1, evaluate_every: 1}\noptimizers: {sgd: {}}\n",
         ":1:1 name is missing; add name: my_task",
     ),
+    (
+        TASK.replace("workload: mine.py:workload\n", ""),
+        ":1:1 workload is missing; add workload: my_task.py:workload or loop: my_task.py:train",
+    ),
+    (
+        TASK + "loop: a.py:train\n",
+        ":6:1 loop stands beside workload, and one of them trains; leave out the one or the other",
+    ),
+    (
+        TASK.replace("workload:", "loop:") + "recipe: {gradient_clip: 1}\n",
+        ":6:1 recipe is not for a loop: it makes its own updates; leave it out",
+    ),
+    (
+        TASK.replace("workload:", "loop:") + "metric: {examples: 10}\n",
+        ":6:10 metric.examples is not for a loop: it makes its own evaluations; leave it out",
+    ),
+    (
+        TASK.replace("workload:", "loop:").replace("start: 0.1", "start: auto"),
+        ":5:14 optimizers.sgd.lr.start is auto, but a range test raises the rate each iteration, which is the loop's "
+        "own affair; give a number",
+    ),
     ("{}\n", ":1:1 name is missing; add name: my_task (and 3 more)"),
     (
         "# c\nname: mine\nworkload: a.py:b\noptimizers: {sgd: {}}\n",
@@ -76,7 +97,7 @@ BAD = [
     (TASK + "optimiser: {}\n", ":6:1 optimiser is not a key here; did you mean optimizers?"),
     (
         TASK + "colour: blue\n",
-        ":6:1 colour is not a key here; the keys are name, workload, arguments, budget, seeds, metric, optimizers, search, recipe, resources",
+        ":6:1 colour is not a key here; the keys are name, workload, loop, arguments, budget, seeds, metric, optimizers, search, recipe, resources",
     ),
     (TASK + "seeds: 0\ncolour: blue\n", ":6:1 seeds is 0; give a whole number of at least 1 (and 1 more)"),
     (

@@ -15,7 +15,8 @@ from lrsearch.task.fingerprint import differences, identity_of
 from lrsearch.task.model import Recipe
 from lrsearch.training.checkpoint import load_checkpoint
 from lrsearch.training.recipe import clip_gradient, set_precision
-from lrsearch.training.replica import Replica, train
+from lrsearch.training.replica import Replica
+from lrsearch.training.train import train
 from lrsearch.training.workloads import find_callable
 from lrsearch.trial import Finished, SearchId, TrialSpec
 

@@ -10,7 +10,9 @@ import torch
 
 from lrsearch.task import Task
 from lrsearch.training.checkpoint import load_checkpoint
-from lrsearch.training.replica import Progress, Replica, train
+from lrsearch.training.progress import Progress
+from lrsearch.training.replica import Replica
+from lrsearch.training.train import train
 from lrsearch.training.workloads import find_callable
 from lrsearch.trial import Curve, Diverged, Failed, Finished, SearchId, TrialSpec
 

@@ -11,7 +11,8 @@ import torch
 
 from lrsearch.task import Task
 from lrsearch.training.checkpoint import load_checkpoint
-from lrsearch.training.replica import Replica, train
+from lrsearch.training.replica import Replica
+from lrsearch.training.train import train
 from lrsearch.trial import Finished, SearchId, TrialSpec
 
 MakeTask = Callable[..., Task]

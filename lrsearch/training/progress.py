@@ -1,0 +1,35 @@
+"""What a replica gives while it trains, and what tells its checkpoint from another's."""
+
+import json
+from dataclasses import dataclass
+
+from lrsearch.task.fingerprint import identity_of, of_entry
+from lrsearch.task.model import Task
+from lrsearch.trial import Curve, Evaluation, Outcome, TrialSpec
+
+CHECKPOINT_SECONDS = 5.0
+"""Training between two checkpoints, at least: a kill costs no more than this and one evaluation interval."""
+CHECKPOINT_SHARE = 0.05
+"""What writing checkpoints may take of a training: those of large models are written less often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one stretch of training gave.
+
+    ``evaluation`` is None where the replica ended without one (it diverged or failed). ``curve`` is the whole curve.
+    """
+
+    evaluation: Evaluation | None
+    outcome: Outcome | None
+    curve: Curve
+    seconds: float
+    """Time spent on the replica so far, evaluation and earlier runs included."""
+
+
+def identity_of_replica(task: Task, spec: TrialSpec) -> str:
+    """Give what a checkpoint is of. Trials are numbered anew in a new study, and its folder may hold old ones."""
+    fields = of_entry(identity_of(task), spec.search.entry)
+    return json.dumps(
+        [str(spec.search), spec.rung, spec.seed, dict(spec.hyperparameters), fields], sort_keys=True
+    )
