@@ -278,6 +278,11 @@ class Task:
         return self.path.parent
 
     @property
+    def callable_name(self) -> str:
+        """What messages call the callable: as the task names it, or its name in the notebook."""
+        return self.workload.removeprefix(NOT_IN_A_FILE)
+
+    @property
     def most_seeds(self) -> int:
         """How many seeds a candidate has at most."""
         return max(self.seeds, self.settings.max_seeds) if self.settings.resolve else self.seeds
@@ -325,7 +330,7 @@ class Task:
         near = get_close_matches(self.metric.name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(names)}"
         return self.error(
-            f"metric.name is {self.metric.name}, which {self.workload} does not give; {hint}",
+            f"metric.name is {self.metric.name}, which {self.callable_name} does not give; {hint}",
             "metric",
             "name",
         )

@@ -130,7 +130,7 @@ def _check_takes_trial(task: Task, signature: Signature) -> None:
         signature.bind(None)
     except TypeError as error:
         raise task.error(
-            f"loop {task.workload} cannot be called with a trial alone ({error}); let it take one argument: "
+            f"loop {task.callable_name} cannot be called with a trial alone ({error}); let it take one argument: "
             "def train(trial), which has lr, seed and arguments",
             "loop",
         ) from error

@@ -62,6 +62,7 @@ class LoopReplica:
         self._saved_at = 0.0
         self._saving_took = 0.0
         self._saved_once = False
+        self._reported = False
         self._told_to_stop_at: int | None = None
         self._reports: SimpleQueue[Evaluation | _Ended] = SimpleQueue()
         self._answers: SimpleQueue[bool] = SimpleQueue()
@@ -127,7 +128,10 @@ class LoopReplica:
         Raises:
             LRSearchError: it is none that fits what came before, or lacks the metric that decides.
         """
+        if not self._reported:  # one that goes on may evaluate again where it was
+            self._curve = tuple(e for e in self._curve if e.iteration < iteration)
         self._check(iteration, metrics)
+        self._reported = True
         evaluation = Evaluation(iteration, metrics[self._task.metric.name], metrics)
         if self._is_finite(evaluation):
             self._curve = (*self._curve, evaluation)
@@ -169,7 +173,7 @@ class LoopReplica:
 
     def resume(self) -> Any:
         """Give what the loop saved in an earlier run; None if there is nothing of this replica."""
-        if self._curve:
+        if self._reported:
             raise LoopError("trial.resumed was read after a report; read it before the first one")
         state = load_checkpoint(self._checkpoint)
         if (
@@ -200,7 +204,7 @@ class LoopReplica:
         if self._curve and iteration <= self._curve[-1].iteration:
             raise LoopError(
                 f"the loop reported iteration {iteration} after {self._curve[-1].iteration}; report each once, in "
-                "rising order, and go on after that of trial.resumed"
+                "rising order"
             )
         if iteration > last:
             raise LoopError(
@@ -230,10 +234,10 @@ class LoopReplica:
         last = self._task.budget.iterations
         if not self._curve:
             return LoopError(
-                f"{self._task.workload} returned without a report; call trial.report(0, ...) before the first update "
+                f"{self._task.callable_name} returned without a report; call trial.report(0, ...) before any update "
                 f"and trial.report({last}, ...) at the end"
             )
         return LoopError(
-            f"{self._task.workload} returned after its report of iteration {self._curve[-1].iteration}; train to "
+            f"{self._task.callable_name} returned after its report of iteration {self._curve[-1].iteration}; train to "
             f"trial.iterations, {last}, and report that"
         )

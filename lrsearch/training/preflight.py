@@ -89,7 +89,7 @@ def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[P
         raise
     except (Exception, SystemExit) as error:
         raise WorkloadError(
-            f"{where_raised(error)} {task.workload} raised {described(error)}; mend it, then run again"
+            f"{where_raised(error)} {task.callable_name} raised {described(error)}; mend it, then run again"
         ) from error
     return found
 
@@ -122,7 +122,7 @@ def _trained(task: Task, entry: Entry, iterations: int, folder: Path) -> tuple[R
         raise
     except (Exception, SystemExit) as error:
         raise WorkloadError(
-            f"{where_raised(error)} {task.workload} raised {described(error)} in training; mend it, then run again"
+            f"{where_raised(error)} {task.callable_name} raised {described(error)} in training; mend it, then run again"
         ) from error
 
 
@@ -153,7 +153,7 @@ def _try_once(task: Task, entries: Sequence[str]) -> int:
         raise
     except (Exception, SystemExit) as error:
         raise WorkloadError(
-            f"{where_raised(error)} {task.workload} raised {described(error)} on its first batch; "
+            f"{where_raised(error)} {task.callable_name} raised {described(error)} on its first batch; "
             "mend it, then run again"
         ) from error
     if task.metric.name not in metrics:

@@ -72,7 +72,7 @@ def find_callable(task: Task) -> Callable[..., Any]:
         return task.provided
     if task.workload.startswith(NOT_IN_A_FILE):
         raise task.error(
-            f"{task.trained_by} is {task.workload.removeprefix(NOT_IN_A_FILE)} of a notebook or shell, "
+            f"{task.trained_by} is {task.callable_name} of a notebook or shell, "
             "which is not here; go on there, by calling lrsearch.search again",
             task.trained_by,
         )
