@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import optimize, stats
 
-from lrsearch.search import Bracket, NoneLearned
-from lrsearch.search.candidates import LEARNED_BY
+from lrsearch.strategies import Bracket, NoneLearned
+from lrsearch.strategies.candidates import LEARNED_BY
 from lrsearch.verdict.regret import PRIOR_FREEDOM, Array, Comparison, compare, freedom_of, moderated
 
 LOOKS = (3, 5, 8, MOST_SEEDS)

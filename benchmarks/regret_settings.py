@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lrsearch.search.candidates import LEARNED_BY
+from lrsearch.strategies.candidates import LEARNED_BY
 from lrsearch.verdict.regret import Array
 
 TABLES = Path(__file__).parent / "replay" / "tables"

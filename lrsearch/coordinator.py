@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from lrsearch.ports import Store
-from lrsearch.search import Launch, Stop
 from lrsearch.searches import SearchState, chosen_values, in_values, needed_by, state_of
+from lrsearch.strategies import Launch, Stop
 from lrsearch.task.model import Task
 from lrsearch.trial import Curve, Evaluation, Failed, Outcome, SearchId, Stopped, Trial, TrialSpec
 from lrsearch.verdict import Verdict

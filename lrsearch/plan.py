@@ -5,8 +5,8 @@ from lrsearch.errors import StudyNotFoundError, UsageError
 from lrsearch.report.remaining import trainings_left
 from lrsearch.report.starts import start_text
 from lrsearch.report.summaries import Plan, PlannedSearch
-from lrsearch.search import Launch
 from lrsearch.searches import needed_by, state_of, strategy_for
+from lrsearch.strategies import Launch
 from lrsearch.studies import Place
 from lrsearch.task import RangeTest, Task
 from lrsearch.task.fingerprint import data_of, identity_of

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from lrsearch.search import (
+from lrsearch.strategies import (
     Assessment,
     Bracket,
     Decision,

@@ -28,7 +28,7 @@ from peers import SAMPLERS, compared, halved, sampled
 from replay import Recording, recordings
 from report import document, print_tables
 
-from lrsearch.search.margins import MARGINS, Margins
+from lrsearch.strategies.margins import MARGINS, Margins
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs/replay-bench.md"

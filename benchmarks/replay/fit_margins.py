@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from replay import Recording, recordings
 
-from lrsearch.search.margins import Margins
+from lrsearch.strategies.margins import Margins
 
 SAFETY = 1.25
 LOST = 0.001

@@ -12,7 +12,7 @@ from ours import SEEDS, paper
 from replay import Recording, recordings
 
 from lrsearch.ladder import LR
-from lrsearch.search.range_test import suggest
+from lrsearch.strategies.range_test import suggest
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 DRAWS = 20

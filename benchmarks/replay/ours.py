@@ -10,10 +10,10 @@ import numpy as np
 from replay import Recording, replay, task_for
 
 from lrsearch.ladder import LR
-from lrsearch.search import AtLimit, Bracket, Bracketed, Race
-from lrsearch.search.candidates import LEARNED_BY
-from lrsearch.search.margins import Margins
-from lrsearch.search.range_test import suggest
+from lrsearch.strategies import AtLimit, Bracket, Bracketed, Race
+from lrsearch.strategies.candidates import LEARNED_BY
+from lrsearch.strategies.margins import Margins
+from lrsearch.strategies.range_test import suggest
 from lrsearch.task.model import Task
 
 SEEDS = 3

@@ -11,9 +11,9 @@ import numpy as np
 from lrsearch.coordinator import Coordinator
 from lrsearch.ladder import LR
 from lrsearch.ports import Dispatcher
-from lrsearch.search import Done
 from lrsearch.searches import SearchState
 from lrsearch.store.memory import MemoryStore
+from lrsearch.strategies import Done
 from lrsearch.task.file import parse_task
 from lrsearch.task.model import Task
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, Trial

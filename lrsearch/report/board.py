@@ -16,8 +16,8 @@ from lrsearch.report.numbers import bound_text, clock_text, count_text, duration
 from lrsearch.report.pace import Pace
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.strip import strip, strip_width
-from lrsearch.search import AtLimit, NoneLearned
 from lrsearch.searches import SearchState, nothing_to_wait_for
+from lrsearch.strategies import AtLimit, NoneLearned
 from lrsearch.task.model import Task
 from lrsearch.trial import SearchId, Trial
 from lrsearch.verdict import Verdict

@@ -7,8 +7,8 @@ from enum import StrEnum
 from statistics import fmean
 
 from lrsearch.report.numbers import metric_text
-from lrsearch.search import Candidate, Launch, Skip, candidates_of
 from lrsearch.searches import SearchState, skips_of
+from lrsearch.strategies import Candidate, Launch, Skip, candidates_of
 from lrsearch.task.model import Task
 from lrsearch.trial import Diverged, Failed, Finished, Stopped, Trial
 from lrsearch.verdict import Row, rows_of

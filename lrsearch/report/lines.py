@@ -11,8 +11,8 @@ from lrsearch.report.findings import Finding, Mark, findings, last_line
 from lrsearch.report.numbers import clock_text, count_text, spread_text, value_text
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import sentence
-from lrsearch.search import Launch
 from lrsearch.searches import SearchState, chosen_values, state_of
+from lrsearch.strategies import Launch
 from lrsearch.task.model import Task
 from lrsearch.trial import Failed, SearchId, Trial
 

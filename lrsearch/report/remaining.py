@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lrsearch.search import Assessment, Ending, Launch, Resolve, Strategy, candidates_of
 from lrsearch.searches import SearchState, strategy_for
+from lrsearch.strategies import Assessment, Ending, Launch, Resolve, Strategy, candidates_of
 from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Diverged, Evaluation, Finished, Trial, TrialSpec
 

@@ -15,8 +15,8 @@ from lrsearch.report.numbers import (
     value_text,
 )
 from lrsearch.report.remaining import trainings_ended, trainings_left
-from lrsearch.search import AtLimit, NoneLearned, Resolve, candidates_of
 from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
+from lrsearch.strategies import AtLimit, NoneLearned, Resolve, candidates_of
 from lrsearch.task.horizon import horizon_text
 from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Failed, SearchId

@@ -1,6 +1,6 @@
 """The learning-rate range test (Smith, arXiv:1506.01186, section 3.3), in the form that ``lr_find`` made common.
 
-Over one short training a seed the rate rises by equal ratios; ``lrsearch.search.range_test`` reads a start off the
+Over one short training a seed the rate rises by equal ratios; ``lrsearch.strategies.range_test`` reads a start off the
 losses. Protocol and numbers are those of fastai's ``Learner.lr_find``.
 """
 
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
-from lrsearch.search.range_test import suggest
 from lrsearch.searches import hyperparameters_of
+from lrsearch.strategies.range_test import suggest
 from lrsearch.task.model import RangeTest, Searched, Task
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 
-from lrsearch.search import Assessment, Candidate, Ending, NoneLearned, candidates_of
+from lrsearch.strategies import Assessment, Candidate, Ending, NoneLearned, candidates_of
 from lrsearch.task.model import Mode, Prefer, Searched, SearchSettings
 from lrsearch.trial import SearchId, Trial
 from lrsearch.verdict.regret import confidence_at, losses, may_be_resolved

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from lrsearch.search import Candidate
+from lrsearch.strategies import Candidate
 from lrsearch.task.model import Mode
 
 CONFIDENCE = 0.95

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lrsearch.search import AtLimit, Bracketed, Ending, NoneLearned
+from lrsearch.strategies import AtLimit, Bracketed, Ending, NoneLearned
 from lrsearch.trial import SearchId
 
 

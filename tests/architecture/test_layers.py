@@ -15,7 +15,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("coordinator",),
     ("searches",),
     ("task", "verdict", "ports"),
-    ("search",),
+    ("strategies",),
     ("ladder", "trial", "errors"),
 ]
 """What is higher may import what is lower, and what stands beside it."""
@@ -38,7 +38,7 @@ ONLY_IN = {
     "pydantic": {"lrsearch/task/schema.py", "lrsearch/task/format.py", "lrsearch/report/stored.py"},
     "pydantic_core": {"lrsearch/task/schema.py"},
 }
-PURE = ("search", "ladder", "trial", "errors")
+PURE = ("strategies", "ladder", "trial", "errors")
 """No torch, ray, optuna, clock, randomness or input and output."""
 HEAVY = ("torch", "ray", "optuna", "scipy", "matplotlib")
 
@@ -169,7 +169,7 @@ LIGHT = {
     "run --help": "from lrsearch.cli import main; main(['run', '--help'])",
     "--version": "from lrsearch.cli import main; main(['--version'])",
     "schema": "from lrsearch.cli import main; main(['schema'])",
-    "the search": "import lrsearch.search, lrsearch.ladder, lrsearch.trial, lrsearch.errors",
+    "the search": "import lrsearch.strategies, lrsearch.ladder, lrsearch.trial, lrsearch.errors",
     "the task": "import lrsearch.task",
 }
 

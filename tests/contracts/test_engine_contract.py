@@ -12,8 +12,8 @@ import pytest
 from lrsearch.coordinator import Coordinator, Ended, Evaluated, Event, Observer
 from lrsearch.engine.inline import InlineEngine
 from lrsearch.ports import Dispatcher, Engine, Store
-from lrsearch.search import Bracketed
 from lrsearch.store.memory import MemoryStore
+from lrsearch.strategies import Bracketed
 from lrsearch.task import Task, parse_task
 from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Stopped, Trial
 from lrsearch.verdict import Verdict

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lrsearch.coordinator import MAX_LOST, Concluded, Coordinator, Ended, Evaluated, Event, Started
-from lrsearch.search import AtLimit, Bracketed, NoneLearned
 from lrsearch.searches import in_order, needed_by, survey
 from lrsearch.store.memory import MemoryStore
+from lrsearch.strategies import AtLimit, Bracketed, NoneLearned
 from lrsearch.task import Task, parse_task
 from lrsearch.trial import Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Trial
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from lrsearch.coordinator import LEFT_OVER, Coordinator
-from lrsearch.search import Bracketed
 from lrsearch.searches import survey
 from lrsearch.store.memory import MemoryStore
+from lrsearch.strategies import Bracketed
 from lrsearch.task import Task, parse_task
 from lrsearch.trial import Diverged, Evaluation, Finished, Stopped, Trial, TrialSpec
 

@@ -9,7 +9,7 @@ import torch
 
 from lrsearch.errors import LRSearchError
 from lrsearch.ladder import LR
-from lrsearch.search.range_test import suggest
+from lrsearch.strategies.range_test import suggest
 from lrsearch.task import RangeTest, Searched, Task
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.range_test import ITERATIONS, range_test, rates_of

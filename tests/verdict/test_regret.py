@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lrsearch.search import Candidate
+from lrsearch.strategies import Candidate
 from lrsearch.task.model import Mode
 from lrsearch.trial import Evaluation, Finished, SearchId, Trial, TrialSpec
 from lrsearch.verdict.regret import (

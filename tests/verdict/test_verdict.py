@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from lrsearch.search import AtLimit, Bracketed, NoneLearned
+from lrsearch.strategies import AtLimit, Bracketed, NoneLearned
 from lrsearch.task.model import Mode, Prefer, Searched, SearchSettings
 from lrsearch.trial import Diverged, Evaluation, Finished, SearchId, Stopped, Trial, TrialSpec
 from lrsearch.verdict import Verdict, judge

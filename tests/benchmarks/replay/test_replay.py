@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsearch.coordinator import Coordinator
-from lrsearch.search.margins import MARGINS
 from lrsearch.store.memory import MemoryStore
+from lrsearch.strategies.margins import MARGINS
 from lrsearch.trial import Diverged, Finished, Stopped
 
 Load = Callable[[str], ModuleType]

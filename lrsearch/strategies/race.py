@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lrsearch.search.bracket import Bracket, missing_seeds
-from lrsearch.search.candidates import Candidate
-from lrsearch.search.decision import Decision, Done, Launch, NoneLearned, Skip, Stop, Wait
-from lrsearch.search.margins import MARGINS, Margins
+from lrsearch.strategies.bracket import Bracket, missing_seeds
+from lrsearch.strategies.candidates import Candidate
+from lrsearch.strategies.decision import Decision, Done, Launch, NoneLearned, Skip, Stop, Wait
+from lrsearch.strategies.margins import MARGINS, Margins
 from lrsearch.trial import Trial
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walks import EVALUATIONS, Losses, valley, walk
 
-from lrsearch.search import AtLimit, Bracket, Bracketed, NoneLearned, Race
+from lrsearch.strategies import AtLimit, Bracket, Bracketed, NoneLearned, Race
 from lrsearch.trial import Finished, Stopped
 
 BUDGET = EVALUATIONS[-1]

@@ -1,8 +1,8 @@
 """How a search walks its ladder: pure strategies, one a file, that decide from the history alone."""
 
-from lrsearch.search.bracket import Bracket
-from lrsearch.search.candidates import Candidate, candidates_of
-from lrsearch.search.decision import (
+from lrsearch.strategies.bracket import Bracket
+from lrsearch.strategies.candidates import Candidate, candidates_of
+from lrsearch.strategies.decision import (
     AtLimit,
     Bracketed,
     Decision,
@@ -15,9 +15,9 @@ from lrsearch.search.decision import (
     Strategy,
     Wait,
 )
-from lrsearch.search.race import Race
-from lrsearch.search.resolve import Assessment, Resolve, looks
-from lrsearch.search.screen import Screen
+from lrsearch.strategies.race import Race
+from lrsearch.strategies.resolve import Assessment, Resolve, looks
+from lrsearch.strategies.screen import Screen
 
 __all__ = [
     "Assessment",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from walks import EVALUATIONS, valley, walk
 
-from lrsearch.search import Assessment, Bracket, Bracketed, Ending, NoneLearned, Race, Resolve, Screen
+from lrsearch.strategies import Assessment, Bracket, Bracketed, Ending, NoneLearned, Race, Resolve, Screen
 from lrsearch.trial import Trial
 
 BRACKET = Bracket(0, -6, 6, seeds=3)

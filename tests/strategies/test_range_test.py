@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsearch.ladder import LR
-from lrsearch.search.range_test import suggest
+from lrsearch.strategies.range_test import suggest
 
 TABLES = sorted((Path(__file__).parents[2] / "benchmarks/replay/tables").glob("*.npz"))
 LRS = [1e-7 * 1e8 ** (i / 99) for i in range(100)]

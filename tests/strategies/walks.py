@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from lrsearch.search import Done, Ending, Launch, Stop, Strategy
+from lrsearch.strategies import Done, Ending, Launch, Stop, Strategy
 from lrsearch.trial import Diverged, Evaluation, Finished, SearchId, Stopped, Trial, TrialSpec
 
 SEARCH = SearchId("sgd", "lr")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lrsearch.search.bracket import Bracket
-from lrsearch.search.decision import Decision, Done, NoneLearned, Skip, Strategy
-from lrsearch.search.race import Race
+from lrsearch.strategies.bracket import Bracket
+from lrsearch.strategies.decision import Decision, Done, NoneLearned, Skip, Strategy
+from lrsearch.strategies.race import Race
 from lrsearch.trial import Trial
 
 

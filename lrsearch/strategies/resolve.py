@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lrsearch.search.bracket import Bracket, missing_seeds
-from lrsearch.search.candidates import Candidate
-from lrsearch.search.decision import Decision, Done, Ending, Launch, NoneLearned, Skip, Strategy, Wait
+from lrsearch.strategies.bracket import Bracket, missing_seeds
+from lrsearch.strategies.candidates import Candidate
+from lrsearch.strategies.decision import Decision, Done, Ending, Launch, NoneLearned, Skip, Strategy, Wait
 from lrsearch.trial import Trial
 
 GROWTH = (3, 5, 8, 10)

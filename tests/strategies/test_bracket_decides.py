@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lrsearch.search import AtLimit, Bracket, Bracketed, Done, Launch, NoneLearned, Stop, Wait
+from lrsearch.strategies import AtLimit, Bracket, Bracketed, Done, Launch, NoneLearned, Stop, Wait
 from lrsearch.trial import (
     Diverged,
     Evaluation,

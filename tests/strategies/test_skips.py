@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walks import EVALUATIONS, INITIAL, Losses, at_evaluations, walk
 
-from lrsearch.search import Bracket, Bracketed, Ending
+from lrsearch.strategies import Bracket, Bracketed, Ending
 
 SEEDS = 3
 LOWEST, HIGHEST = -4, 4

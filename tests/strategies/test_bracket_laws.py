@@ -5,7 +5,7 @@ from itertools import combinations, permutations
 
 import pytest
 
-from lrsearch.search import AtLimit, Bracket, Bracketed, NoneLearned
+from lrsearch.strategies import AtLimit, Bracket, Bracketed, NoneLearned
 
 RUNGS = 7
 Outcome = dict[int, float | None]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Literal
 
-from lrsearch.search.candidates import Candidate, candidates_of
-from lrsearch.search.decision import (
+from lrsearch.strategies.candidates import Candidate, candidates_of
+from lrsearch.strategies.decision import (
     AtLimit,
     Bracketed,
     Decision,

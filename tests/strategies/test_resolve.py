@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 from walks import EVALUATIONS, valley, walk
 
-from lrsearch.search import Assessment, Bracket, Bracketed, Ending, Race, Resolve, looks
-from lrsearch.search.resolve import Assess
+from lrsearch.strategies import Assessment, Bracket, Bracketed, Ending, Race, Resolve, looks
+from lrsearch.strategies.resolve import Assess
 from lrsearch.trial import Trial
 
 BRACKET = Bracket(0, -6, 6, seeds=3)
