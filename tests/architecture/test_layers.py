@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).parents[2]
 LAYERS: list[tuple[str, ...]] = [
     ("cli", "run", "starts", "studies", "plan", "guards"),
     ("engine", "store", "training", "report"),
-    ("coordinator",),
+    ("coordinator", "standalone"),
     ("searches",),
     ("task", "verdict", "ports"),
     ("strategies",),
@@ -24,9 +24,16 @@ BESIDE = {
     "datasets": {"errors"},
 }
 """What a user's code imports, and what of lrsearch that may import itself."""
+ADAPTERS = ("optuna", "ray")
+"""For users of other tools: nothing of lrsearch imports them, and they import what ``standalone`` does at most."""
 ONLY_IN = {
-    "ray": {"lrsearch/engine/ray.py"},
-    "optuna": {"lrsearch/store/optuna.py"},
+    "ray": {"lrsearch/engine/ray.py", "lrsearch/ray.py"},
+    "optuna": {
+        "lrsearch/store/optuna.py",
+        "lrsearch/optuna/sampler.py",
+        "lrsearch/optuna/record.py",
+        "lrsearch/optuna/checks.py",
+    },
     "sqlalchemy": {"lrsearch/store/database.py", "lrsearch/store/url.py"},
     "scipy": {"lrsearch/verdict/regret.py"},
     "typer": {
@@ -38,7 +45,7 @@ ONLY_IN = {
     "pydantic": {"lrsearch/task/schema.py", "lrsearch/task/format.py", "lrsearch/report/stored.py"},
     "pydantic_core": {"lrsearch/task/schema.py"},
 }
-PURE = ("strategies", "ladder", "trial", "errors")
+PURE = ("standalone", "strategies", "ladder", "trial", "errors")
 """No torch, ray, optuna, clock, randomness or input and output."""
 HEAVY = ("torch", "ray", "optuna", "scipy", "matplotlib")
 
@@ -77,13 +84,15 @@ def level(part: str) -> int:
 
 
 def test_every_part_has_its_layer() -> None:
-    assert sorted([*BESIDE, *(part for layer in LAYERS for part in layer)]) == PARTS
+    assert sorted([*BESIDE, *ADAPTERS, *(part for layer in LAYERS for part in layer)]) == PARTS
 
 
 def allowed(part: str) -> set[str]:
     """The parts that one may import."""
     if part in BESIDE:
         return {part, *BESIDE[part]}
+    if part in ADAPTERS:
+        return {part, "standalone", *allowed("standalone")} - {"coordinator", "searches"}
     lower = {p for layer in LAYERS[level(part) :] for p in layer}
     return lower | set(BESIDE) if level(part) <= level("training") else lower
 
