@@ -11,7 +11,7 @@ from lrsearch.engine.inline import InlineEngine
 from lrsearch.store.memory import MemoryStore
 from lrsearch.task import Task, load_task
 from lrsearch.task.file import parse_task
-from lrsearch.training.replica import train
+from lrsearch.training.train import train
 from lrsearch.trial import Evaluation, SearchId, TrialSpec
 from lrsearch.verdict import Verdict
 
