@@ -1,15 +1,14 @@
 """What a run would train and what that costs, before anything is written."""
 
-from lrsearch import studies
-from lrsearch.errors import StudyNotFoundError, UsageError
+from lrsearch.errors import UsageError
 from lrsearch.report.remaining import trainings_left
 from lrsearch.report.starts import start_text
 from lrsearch.report.summaries import Plan, PlannedSearch
 from lrsearch.searches import needed_by, state_of, strategy_for
+from lrsearch.starts import kept_starts, with_scaled_starts
 from lrsearch.strategies import Launch
 from lrsearch.studies import Place
-from lrsearch.task import RangeTest, Task
-from lrsearch.task.fingerprint import data_of, identity_of
+from lrsearch.task import Task
 from lrsearch.trial import SearchId
 
 
@@ -31,7 +30,7 @@ def searches_of(task: Task, only: frozenset[str] | None = None) -> list[SearchId
 def plan(task: Task, only: frozenset[str] | None = None, place: Place | None = None) -> Plan:
     """Check that a task trains, and reckon what its searches take at least. Nothing is kept.
 
-    Range tests are not made; what those of an earlier run proposed is taken from the study at ``place``.
+    Range tests are not made; what proposed starts in an earlier run is taken from the study at ``place``.
 
     Raises:
         UsageError: the task, its workload or its data cannot be used.
@@ -41,7 +40,8 @@ def plan(task: Task, only: frozenset[str] | None = None, place: Place | None = N
     from lrsearch.training.range_test import iterations_at_most
 
     if place is not None and any(searched.start is None for searched in task.searches().values()):
-        task = task.with_range_tests(_range_tests(task, place))
+        task = task.with_proposed_starts(kept_starts(task, place))
+    task = with_scaled_starts(task, searches)
     parameters = check_trains(task)
     planned = []
     for search in searches:
@@ -64,14 +64,3 @@ def plan(task: Task, only: frozenset[str] | None = None, place: Place | None = N
             )
         )
     return Plan(tuple(planned))
-
-
-def _range_tests(task: Task, place: Place) -> dict[SearchId, RangeTest]:
-    """The range tests that a study holds, if it was made from a task that trains as this one does."""
-    try:
-        study = studies.read(place)
-    except StudyNotFoundError:
-        return {}
-    same = identity_of(task) | data_of(study.identity) == study.identity
-    searches = study.task.searches().items() if same else ()
-    return {search: searched.range_test for search, searched in searches if searched.range_test is not None}

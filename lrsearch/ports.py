@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from lrsearch.task.model import RangeTest, Task
+from lrsearch.task.model import ProposedStart, Task
 from lrsearch.trial import Curve, Evaluation, Outcome, SearchId, Trial, TrialSpec
 
 
@@ -26,12 +26,15 @@ class Store(Protocol):
         """End a trial with its whole curve. The first outcome stays: a second is ignored."""
         ...
 
-    def range_tests(self) -> Mapping[SearchId, RangeTest]:
-        """Give the range tests on record, by search: those made of trainings that go as they do now."""
+    def proposed_starts(self) -> Mapping[SearchId, tuple[ProposedStart, ...]]:
+        """Give what proposed starts is on record, by search: the newest of each kind.
+
+        A range test is left out that was made of trainings that do not go as they do now.
+        """
         ...
 
-    def keep_range_test(self, search: SearchId, test: RangeTest) -> None:
-        """Write down the range test of a search, so that it is never made again."""
+    def keep_proposed_start(self, search: SearchId, proposed: ProposedStart) -> None:
+        """Write down what proposed the start of a search, so that it is found out once."""
         ...
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from lrsearch.report.export import chosen, write_yaml
 from lrsearch.report.numbers import value_text
 from lrsearch.report.progress import Progress
 from lrsearch.searches import SearchState, survey
-from lrsearch.starts import propose_starts
+from lrsearch.starts import propose_starts, with_scaled_starts
 from lrsearch.studies import Place, Study
 from lrsearch.task import Task
 from lrsearch.task.fingerprint import (
@@ -112,6 +112,9 @@ def run(
     tally = _Tally()
     with Termination() as termination:
         try:
+            with_scaled_starts(
+                task, searches, place
+            )  # what is wrong with them shows before anything is written
             identity = _finished(task, place) or with_data(identity_of(task), _check(task, engine, address))
             termination.check()
             with nothing_left_behind(place.folder, lambda: tally.begun):
@@ -241,7 +244,7 @@ def _search(
     """Open the study and train until the searches have ended.
 
     Returns:
-        The task with every start that a range test proposed, the coordinator, and how many workers there were.
+        The task with every start that was proposed, the coordinator, and how many workers there were.
     """
     from lrsearch.store.optuna import open_store
 

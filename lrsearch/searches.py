@@ -123,8 +123,8 @@ def state_of(
         looks_at = _looks(task)
         counted = [trial for trial in current if trial.spec.seed < looks_at[look]]
         verdict = judge(search, searched, decision.ending, counted, task.metric.mode, task.settings, looks_at)
-        if searched.range_test is not None:
-            verdict = replace(verdict, iterations=verdict.iterations + searched.range_test.iterations)
+        if searched.proposed is not None:
+            verdict = replace(verdict, iterations=verdict.iterations + searched.proposed.iterations)
     return SearchState(search, searched, current, others, (), decision, verdict)
 
 

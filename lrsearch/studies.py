@@ -151,7 +151,7 @@ def _not_found(place: Place, where: str, there: Sequence[str]) -> StudyNotFoundE
 
 def study_of(place: Place, record: StudyRecord) -> Study:
     """Make sense of a record: the task as it was last run, and where its searches stand."""
-    task = parse_task(record.task_text, record.task_path).with_range_tests(record.range_tests)
+    task = parse_task(record.task_text, record.task_path).with_proposed_starts(record.proposed_starts)
     return Study(place, task, record.identity, survey(task, record.trials), record.worked_at)
 
 

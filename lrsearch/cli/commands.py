@@ -203,6 +203,7 @@ def validate(
     """
     from lrsearch.plan import searches_of
     from lrsearch.report.numbers import count_text
+    from lrsearch.starts import with_scaled_starts
     from lrsearch.task import load_task
     from lrsearch.task.workload import check_workload
     from lrsearch.training.optimizers import check_optimizers
@@ -210,6 +211,7 @@ def validate(
     for task_file in task_files:
         task = load_task(task_file)
         searches = len(searches_of(task))
+        with_scaled_starts(task, task.searches())
         check_optimizers(task)
         unchecked = check_workload(task)
         warn(task)

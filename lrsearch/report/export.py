@@ -16,6 +16,7 @@ from lrsearch.report.findings import iterations_saved
 from lrsearch.report.metrics import other_metrics
 from lrsearch.report.numbers import count_text
 from lrsearch.report.remaining import trainings_left
+from lrsearch.report.starts import off_by
 from lrsearch.searches import (
     PendingError,
     SearchState,
@@ -25,7 +26,8 @@ from lrsearch.searches import (
     skips_of,
     value_of,
 )
-from lrsearch.task.model import CPROP_PREFIX, Entry, Recipe, Searched, Task
+from lrsearch.task.model import CPROP_PREFIX, Entry, RangeTest, Recipe, Task
+from lrsearch.task.scaling import ScaledStart
 from lrsearch.trial import SearchId, Stopped
 from lrsearch.verdict import Row, Verdict
 
@@ -45,14 +47,17 @@ def chosen(
 
     Each entry has its constructor's arguments, options included and CProp's own nested under ``cprop``. A
     value that is not known (its search found nothing or has not ended) is None, so that no optimizer is built
-    with some default in its place. Entries whose searches are not among ``states`` (``--only``) are left out.
+    with some default in its place. ``arguments`` are the workload's, if there are any. Entries whose searches are not
+    among ``states`` (``--only``) are left out.
 
     The evidence of a search that has ended holds its ``candidates``, lowest value first: by value the ``mean`` and
     ``std`` of the metric over ``seeds``, or the ``outcome`` of one that could not be chosen: ``diverged`` (on
     ``seeds_diverged`` of its seeds), ``did_not_learn``, ``stopped`` (a seed was ended early) or ``unfinished`` (a
     seed did not run to the end). ``skipped`` says by value which seeds were not trained to the end, and why, and
     ``iterations_saved`` what they would have cost. ``metrics`` are the others of the chosen candidate at its end, by
-    name, as ``mean`` and ``std`` (null where one is not finite). A ``recipe`` other than the usual stands at the top.
+    name, as ``mean`` and ``std`` (null where one is not finite). ``start`` says where the search began and why, where
+    the task gave no number; with a rule, whether it ``held``, and by how many rungs the choice is ``off_by``. A
+    ``recipe`` other than the usual stands at the top.
 
     Args:
         task: the task.
@@ -161,7 +166,12 @@ def _entry(task: Task, entry: Entry, states: Mapping[SearchId, SearchState]) -> 
         arguments["cprop"] = arguments.pop(CPROP_PREFIX)  # last, as it reads best
     content: dict[str, Any] = {"optimizer": entry.optimizer, "hyperparameters": arguments}
     searches = {search.hyperparameter: _search(task, states[search]) for search, _ in entry.searches()}
-    return content | ({"searches": searches} if searches else {})
+    made_with = task.arguments_of(entry.name)
+    return (
+        content
+        | ({"arguments": made_with} if made_with else {})
+        | ({"searches": searches} if searches else {})
+    )
 
 
 def _put(arguments: dict[str, Any], name: str, value: Any) -> None:
@@ -180,23 +190,39 @@ def _value(task: Task, name: SearchId, values: Mapping[SearchId, float]) -> floa
 
 def _search(task: Task, state: SearchState) -> dict[str, Any]:
     if state.verdict is not None:
-        return _evidence(task, state, state.verdict) | _start(state.searched)
+        return _evidence(task, state, state.verdict) | _start(state)
     if state.waiting_for:
         return {
             "verdict": "not_searched",
             "resolved": False,
             "waits_for": [str(s) for s in state.waiting_for],
         }
-    return {"verdict": "unfinished", "resolved": False} | _start(state.searched)
+    return {"verdict": "unfinished", "resolved": False} | _start(state)
 
 
-def _start(searched: Searched) -> dict[str, Any]:
-    """Where the search began, if a range test proposed that."""
-    test = searched.range_test
-    if test is None:
-        return {}
-    start = {"auto": searched.start, "suggested": test.suggested}
-    return {"start": start | {"seeds": len(test.losses), "iterations": test.iterations}}
+def _start(state: SearchState) -> dict[str, Any]:
+    """Where the search began, if that was proposed; and, where a rule did, whether it held."""
+    searched = state.searched
+    match searched.proposed:
+        case RangeTest() as test:
+            start = {"auto": searched.start, "suggested": test.suggested}
+            return {"start": start | {"seeds": len(test.losses), "iterations": test.iterations}}
+        case ScaledStart(scaling=scaling) as scaled:
+            off = off_by(state)
+            return {
+                "start": {
+                    "from": scaling.source,
+                    "entry": scaled.entry,
+                    "rule": scaling.rule,
+                    **({"by": scaling.by} if scaling.by is not None else {}),
+                    **({"ratio": _rounded(scaled.ratio, 6)} if scaled.ratio is not None else {}),
+                    "value": _rounded(scaled.value, 6),
+                    "rung": searched.start,
+                    "held": None if off is None else off == 0,
+                    "off_by": off,
+                }
+            }
+    return {}
 
 
 def _evidence(task: Task, state: SearchState, verdict: Verdict) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lrsearch.report.numbers import (
     value_text,
 )
 from lrsearch.report.remaining import trainings_ended, trainings_left
+from lrsearch.report.starts import held_text
 from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
 from lrsearch.strategies import AtLimit, NoneLearned, Resolve, candidates_of
 from lrsearch.task.horizon import horizon_text
@@ -26,6 +27,8 @@ from lrsearch.verdict import CONFIDENCE, Row, Verdict
 def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchState] | None = None) -> str:
     """Say where a search stands in one sentence: what it chose and how sure that is, or what is in the way.
 
+    A second one says whether the rule held by which it began, if one did.
+
     ``states`` are all searches of the task; with them, one that waits for one that found nothing says so.
     """
     if state.failures:
@@ -34,11 +37,12 @@ def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
         return _unfinished(task, state, states or {})
     match state.verdict.ending:
         case NoneLearned():
-            return _none_learned(task, state)
+            said = _none_learned(task, state)
         case AtLimit(side=side):
-            return _at_limit(task, state, state.verdict, side) + _caution(task, state.verdict)
+            said = _at_limit(task, state, state.verdict, side) + _caution(task, state.verdict)
         case _:
-            return _bracketed(task, state, state.verdict) + _caution(task, state.verdict)
+            said = _bracketed(task, state, state.verdict) + _caution(task, state.verdict)
+    return f"{said} {held}" if (held := held_text(state)) else said
 
 
 def limits_key(search: SearchId) -> str:

@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal
 
 import yaml
 import yamlcore
+from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+
+import lrsearch
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w.+-]+$")]
 """What names and versions are made of, so that they fit in a line."""
@@ -50,9 +53,14 @@ class StoredEvidence(_Stored):
 
 
 class StoredEntry(_Stored):
-    """One optimizer with its values, CProp's own nested under ``cprop``."""
+    """One optimizer with its values, CProp's own nested under ``cprop``; ``arguments`` are the workload's.
 
+    Files from before the arguments were kept have none.
+    """
+
+    optimizer: str = ""
     hyperparameters: dict[str, Any]
+    arguments: dict[str, Any] = {}
     searches: dict[Name, StoredEvidence] = {}
 
     def value(self, hyperparameter: str) -> float:
@@ -102,18 +110,29 @@ def read_stored(path: Path) -> StoredStudy:
         FileNotFoundError: there is none.
         ValueError: it cannot be used; the message goes on after the path.
     """
+    content = None
     try:
-        return StoredStudy.model_validate(
-            yaml.load(path.read_text(encoding="utf-8"), Loader=yamlcore.CoreLoader)
-        )
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yamlcore.CoreLoader)
+        return StoredStudy.model_validate(content)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror})") from error
     except ValidationError as error:
+        written_by = content.get("lrsearch") if isinstance(content, Mapping) else None
+        if isinstance(written_by, str) and is_newer(written_by):
+            raise ValueError(f"is of lrsearch {written_by}, newer than this one") from error
         raise ValueError(f"is no chosen.yaml: {_place(error)}") from error
     except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
         raise ValueError("is no YAML") from error
+
+
+def is_newer(written_by: str) -> bool:
+    """Whether a version is newer than this lrsearch's; what is no version is not."""
+    try:
+        return Version(written_by) > Version(lrsearch.__version__)
+    except InvalidVersion:
+        return False
 
 
 def _place(error: ValidationError) -> str:

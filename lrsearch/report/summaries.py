@@ -30,7 +30,7 @@ class PlannedSearch:
         parameters: how many numbers its model learns; None where that is not known.
         seconds: what one training takes on this machine.
         range_test: the iterations of the range test that is to be made first, at most; 0 for none.
-        start: where the search begins, in words, if a range test proposes that.
+        start: where the search begins, in words, if the task gives no number.
         iterations: of one training.
     """
 

@@ -16,11 +16,11 @@ from lrsearch.report.metrics import metrics_text, other_metrics
 from lrsearch.report.numbers import and_text, count_text, difference_text, places_of, value_text, with_places
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import seeds_looked_at, sentence
-from lrsearch.report.starts import start_text
+from lrsearch.report.starts import held_text, start_text
 from lrsearch.report.strip import strip, strip_width, style_of
 from lrsearch.searches import SearchState, nothing_to_wait_for
 from lrsearch.task.horizon import warnings_of
-from lrsearch.task.model import Task
+from lrsearch.task.model import RangeTest, Task
 from lrsearch.trial import SearchId
 
 STATE_WIDTH = 22
@@ -55,7 +55,7 @@ def status_table(
     left = sum(trainings_left(task, s) for s in by_search.values() if not nothing_to_wait_for(s, by_search))
     rest = f", at least {left} to go" if left else ", all searches have ended"
     starts = [
-        Text(f"{state.search} {words}.")
+        Text(f"{state.search}: {held}" if (held := held_text(state)) else f"{state.search} {words}.")
         for state in by_search.values()
         if (words := start_text(state.searched)) is not None
     ]
@@ -168,15 +168,15 @@ def cells(finding: Finding) -> tuple[str, str, str, str, str, str]:
 
 
 def spent_text(task: Task, state: SearchState) -> str:
-    """Say how much training a search took, or has taken so far; and what its range test proposed, if it has one."""
+    """Say how much training a search took, or has taken so far; and where it began, if that was proposed."""
     iterations = sum(trial.iterations for trial in state.trials)
     trainings = count_text(trainings_ended(state), "training")
     seconds = sum(trial.seconds for trial in state.trials)
     took = f", {seconds:,.0f} s of training" if seconds >= 1 else ""
-    test = state.searched.range_test
-    start = start_text(state.searched)
-    if test is not None:
-        trainings, iterations = f"{trainings} and a range test", iterations + test.iterations
+    proposed = state.searched.proposed
+    start = None if held_text(state) else start_text(state.searched)
+    if isinstance(proposed, RangeTest):
+        trainings, iterations = f"{trainings} and a range test", iterations + proposed.iterations
     saved = iterations_saved(task, state)
     spared = f"; {saved:,} iterations saved" if saved or task.settings.race or task.settings.screen else ""
     looked = seeds_looked_at(task, state) if state.verdict else ()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lrsearch.store.record import with_evaluation
-from lrsearch.task.model import RangeTest
+from lrsearch.task.model import ProposedStart
 from lrsearch.trial import Curve, Evaluation, Outcome, SearchId, Trial, TrialSpec
 
 
@@ -12,7 +12,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._trials: dict[str, Trial] = {}
-        self._range_tests: dict[SearchId, RangeTest] = {}
+        self._proposed: dict[SearchId, dict[type, ProposedStart]] = {}
 
     def trials(self) -> tuple[Trial, ...]:
         """Give all trials, oldest first."""
@@ -34,13 +34,13 @@ class MemoryStore:
         if not self._trials[trial].ended:
             self._trials[trial] = replace(self._trials[trial], outcome=outcome, curve=curve, seconds=seconds)
 
-    def range_tests(self) -> dict[SearchId, RangeTest]:
-        """Give the range tests on record, by search."""
-        return dict(self._range_tests)
+    def proposed_starts(self) -> dict[SearchId, tuple[ProposedStart, ...]]:
+        """Give what proposed starts is on record, by search: the newest of each kind."""
+        return {search: tuple(by_kind.values()) for search, by_kind in self._proposed.items()}
 
-    def keep_range_test(self, search: SearchId, test: RangeTest) -> None:
-        """Write down the range test of a search."""
-        self._range_tests[search] = test
+    def keep_proposed_start(self, search: SearchId, proposed: ProposedStart) -> None:
+        """Write down what proposed the start of a search."""
+        self._proposed.setdefault(search, {})[type(proposed)] = proposed
 
     def close(self) -> None:
         """Nothing to let go of."""

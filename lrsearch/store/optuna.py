@@ -28,13 +28,13 @@ from lrsearch.store.record import (
     curve_to,
     outcome_from,
     outcome_to,
-    range_test_from,
-    range_test_to,
+    proposed_from,
+    proposed_to,
     with_evaluation,
 )
 from lrsearch.store.url import shown_url as shown_url
 from lrsearch.task.fingerprint import Identity, differences, fingerprint, of_entry
-from lrsearch.task.model import RangeTest, Searched, Task
+from lrsearch.task.model import ProposedStart, Searched, Task
 from lrsearch.trial import (
     Curve,
     Diverged,
@@ -55,8 +55,6 @@ _LOCK_SECONDS = 1.0
 """A look at a study holds its lock for an instant; only another run holds it longer."""
 _ATTRIBUTE = "lrsearch"
 """The user attribute of a study that holds the task's text, its place and its identity."""
-_RANGE_TEST = "lrsearch range test"
-"""The user attribute of a study that holds its range test, and the fingerprint of the trainings it was made of."""
 _STATES = {
     Finished: TrialState.COMPLETE,
     Diverged: TrialState.PRUNED,
@@ -135,18 +133,17 @@ class OptunaStore:
         self._trials[trial] = replace(self._trials[trial], outcome=outcome, curve=curve, seconds=seconds)
         self._finish(trial, outcome)
 
-    def range_tests(self) -> dict[SearchId, RangeTest]:
-        """Give the range tests on record, by search: those made of trainings that go as they do now."""
-        kept = {
-            search: _range_test_from(search, self._storage.get_study_user_attrs(study), self._identity)
-            for search, study in self._studies.items()
+    def proposed_starts(self) -> dict[SearchId, tuple[ProposedStart, ...]]:
+        """Give what proposed starts is on record, by search: the newest of each kind."""
+        attributes = {
+            search: self._storage.get_study_user_attrs(study) for search, study in self._studies.items()
         }
-        return {search: test for search, test in kept.items() if test is not None}
+        return _proposed_starts(attributes, self._identity)
 
-    def keep_range_test(self, search: SearchId, test: RangeTest) -> None:
-        """Write down the range test of a search, so that it is never made again."""
-        kept = {"of": _trains_as(search, self._identity), **range_test_to(test)}
-        self._storage.set_study_user_attr(self._studies[search], _RANGE_TEST, kept)
+    def keep_proposed_start(self, search: SearchId, proposed: ProposedStart) -> None:
+        """Write down what proposed the start of a search, so that it is found out once."""
+        name, kept = proposed_to(proposed, _trains_as(search, self._identity))
+        self._storage.set_study_user_attr(self._studies[search], name, kept)
 
     def close(self) -> None:
         """Let go of the storage and the lock."""
@@ -225,16 +222,13 @@ def read_study(url: str, name: str) -> StudyRecord:
         )
     moments.append(datetime.fromisoformat(newest["written"]))
     worked_at = max(moment.timestamp() for moment in moments if moment is not None)
-    tests = {
-        search: _range_test_from(search, kept, newest["identity"]) for search, kept in attributes.items()
-    }
     return StudyRecord(
         newest["task"],
         Path(newest["path"]),
         newest["identity"],
         tuple(trials),
         worked_at,
-        {search: test for search, test in tests.items() if test is not None},
+        _proposed_starts(attributes, newest["identity"]),
     )
 
 
@@ -320,10 +314,12 @@ def _trains_as(search: SearchId, identity: Identity) -> str:
     return fingerprint(of_entry(identity, search.entry))
 
 
-def _range_test_from(search: SearchId, attributes: Mapping[str, Any], identity: Identity) -> RangeTest | None:
-    """The range test of a study, if there is one and it was made of trainings that go as they do now."""
-    kept = attributes.get(_RANGE_TEST)
-    return range_test_from(kept) if kept and kept["of"] == _trains_as(search, identity) else None
+def _proposed_starts(
+    attributes: Mapping[SearchId, Mapping[str, Any]], identity: Identity
+) -> dict[SearchId, tuple[ProposedStart, ...]]:
+    """What proposed starts in studies, by the user attributes of each; nothing of those without."""
+    found = {search: proposed_from(kept, _trains_as(search, identity)) for search, kept in attributes.items()}
+    return {search: proposed for search, proposed in found.items() if proposed}
 
 
 def _distribution(searched: Searched) -> FloatDistribution:

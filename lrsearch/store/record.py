@@ -9,7 +9,8 @@ from typing import Any
 
 from lrsearch.errors import UsageError
 from lrsearch.task.fingerprint import Identity
-from lrsearch.task.model import RangeTest
+from lrsearch.task.model import ProposedStart, RangeTest
+from lrsearch.task.scaling import ScaledStart, Scaling
 from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Stopped, Trial
 
 
@@ -25,17 +26,42 @@ class StudyRecord:
     identity: Identity
     trials: tuple[Trial, ...]
     worked_at: float
-    range_tests: Mapping[SearchId, RangeTest] = field(default_factory=dict)
+    proposed_starts: Mapping[SearchId, tuple[ProposedStart, ...]] = field(default_factory=dict)
 
 
-def range_test_to(test: RangeTest) -> dict[str, Any]:
-    """Give a range test as JSON keeps it."""
-    return asdict(test)
+_RANGE_TEST = "lrsearch range test"
+"""The name of a range test, kept with the fingerprint of the trainings that it was made of."""
+_SCALED_START = "lrsearch scaled start"
 
 
-def range_test_from(kept: Mapping[str, Any]) -> RangeTest:
-    """Give back the range test that ``range_test_to`` was given."""
-    return RangeTest(tuple(kept["rates"]), tuple(tuple(row) for row in kept["losses"]), kept["suggested"])
+def proposed_to(proposed: ProposedStart, trains_as: str) -> tuple[str, dict[str, Any]]:
+    """Give what proposed a start as JSON keeps it, with the name that it is kept by.
+
+    Args:
+        proposed: a range test, or a start that scales another result.
+        trains_as: the fingerprint of the search's trainings.
+    """
+    match proposed:
+        case RangeTest():
+            return _RANGE_TEST, {"of": trains_as, **asdict(proposed)}
+        case ScaledStart():
+            return _SCALED_START, asdict(proposed)
+
+
+def proposed_from(kept: Mapping[str, Any], trains_as: str) -> tuple[ProposedStart, ...]:
+    """Give back what ``proposed_to`` was given; range tests only of trainings with the same fingerprint.
+
+    Args:
+        kept: what was kept, by the names.
+        trains_as: the fingerprint of the search's trainings as they are now.
+    """
+    found: list[ProposedStart] = []
+    if (test := kept.get(_RANGE_TEST)) and test["of"] == trains_as:
+        losses = tuple(tuple(row) for row in test["losses"])
+        found.append(RangeTest(tuple(test["rates"]), losses, test["suggested"]))
+    if scaled := kept.get(_SCALED_START):
+        found.append(ScaledStart(**scaled | {"scaling": Scaling(**scaled["scaling"])}))
+    return tuple(found)
 
 
 def with_evaluation(trial: Trial, evaluation: Evaluation) -> Trial:

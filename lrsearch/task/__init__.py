@@ -6,12 +6,14 @@ from lrsearch.task.model import (
     Entry,
     Metric,
     Position,
+    ProposedStart,
     RangeTest,
     Resources,
     Searched,
     Shared,
     Task,
 )
+from lrsearch.task.scaling import ScaledStart, Scaling
 from lrsearch.task.schema import task_schema
 from lrsearch.task.template import write_template
 
@@ -20,8 +22,11 @@ __all__ = [
     "Entry",
     "Metric",
     "Position",
+    "ProposedStart",
     "RangeTest",
     "Resources",
+    "ScaledStart",
+    "Scaling",
     "Searched",
     "Shared",
     "Task",

@@ -1,8 +1,9 @@
 """The ``optimizers`` of a task file -> entries, with each number's ladder, limits and range checked."""
 
 import difflib
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lrsearch.ladder import LADDERS, LadderName
@@ -17,7 +18,8 @@ from lrsearch.task.document import (
     shown,
 )
 from lrsearch.task.model import CPROP_PREFIX, Entry, Hyperparameter, Searched, Shared
-from lrsearch.task.schema import EntryBlock, SearchBlock, ShareBlock, TaskBlock
+from lrsearch.task.scaling import Scaling
+from lrsearch.task.schema import EntryBlock, ScalingBlock, SearchBlock, ShareBlock, TaskBlock
 from lrsearch.trial import SearchId
 
 DEFAULT_LIMITS: dict[LadderName, tuple[float, float]] = {
@@ -43,6 +45,13 @@ TORCH_OPTIMIZERS = (
 def is_learning_rate(name: str) -> bool:
     """Whether a hyperparameter is a learning rate by its name: ``lr``, ``final_lr``."""
     return name == "lr" or name.endswith("_lr")
+
+
+def positive_number(value: object) -> float | None:
+    """Give a value of a file as a number that can be scaled, or by; None for one that is no finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value < math.inf else None
 
 
 class EntryReader:
@@ -82,7 +91,8 @@ class EntryReader:
                 case float():
                     hyperparameters[argument] = value
                 case SearchBlock():
-                    hyperparameters[argument] = self._searched(argument, value, where)
+                    arguments = self._task.arguments | block.arguments
+                    hyperparameters[argument] = self._searched(argument, value, where, arguments)
                 case ShareBlock(of=of, times=times):
                     # Which of its hyperparameters is settled when all entries are known.
                     hyperparameters[argument] = Shared(SearchId(of, argument), times)
@@ -135,7 +145,9 @@ class EntryReader:
         if remedy:
             self._refuse(key, f"is {shown(value)}; give {remedy}")
 
-    def _searched(self, argument: str, block: SearchBlock, key: Key) -> Searched:
+    def _searched(
+        self, argument: str, block: SearchBlock, key: Key, arguments: Mapping[str, Any]
+    ) -> Searched:
         if "ladder" in block.model_fields_set:
             ladder_name = block.ladder
         elif is_learning_rate(argument):
@@ -146,12 +158,38 @@ class EntryReader:
             self._refuse(key, "is searched, but on which ladder? add ladder: lr, ladder: c or ladder: beta")
             return Searched(None, "lr", DEFAULT_LIMITS["lr"])
         limits = self._limits(argument, ladder_name)
-        if block.start == "auto":
-            if ladder_name != "lr" or not is_learning_rate(argument):
-                self._refuse((*key, "start"), "is auto, which is for learning rates alone; give a number")
-            return Searched(None, ladder_name, limits)
-        self._check_start(block.start, ladder_name, limits, argument, (*key, "start"))
-        return Searched(block.start, ladder_name, limits)
+        where = (*key, "start")
+        if isinstance(block.start, float):
+            self._check_start(block.start, ladder_name, limits, argument, where)
+            return Searched(block.start, ladder_name, limits)
+        if ladder_name != "lr" or not is_learning_rate(argument):
+            kind = "auto" if block.start == "auto" else "a mapping"
+            self._refuse(where, f"is {kind}, which is for learning rates alone; give a number")
+        scaling = (
+            self._scaling(block.start, where, arguments) if isinstance(block.start, ScalingBlock) else None
+        )
+        return Searched(None, ladder_name, limits, scaling=scaling)
+
+    def _scaling(self, block: ScalingBlock, key: Key, arguments: Mapping[str, Any]) -> Scaling:
+        """Read what a start scales by: the other side of the ratio stands in a file that is not looked at here."""
+        given = block.model_fields_set
+        if {"by", "times"} <= given:
+            self._refuse((*key, "times"), "stands beside by, and both give the ratio; remove one")
+        by = block.by if "by" in given else None if block.rule == "same" else "batch_size"
+        if by is None or "times" in given:
+            return Scaling(block.source, block.rule, times=block.times, entry=block.entry)
+        value = arguments.get(by)
+        if by not in arguments:
+            unless = "" if "by" in given else " unless given"
+            remedy = did_you_mean(by, arguments, "name one that is, or give times: RATIO")
+            self._refuse(
+                (*key, "by"), f"is {by}{unless}, which is no argument of this entry's workload; {remedy}"
+            )
+        elif (here := positive_number(value)) is None:
+            self._refuse((*key, "by"), f"is {by}, which is {shown(value)} here; scale by a number above 0")
+        else:
+            return Scaling(block.source, block.rule, by, here, entry=block.entry)
+        return Scaling(block.source, block.rule, by, entry=block.entry)
 
     def _limits(self, argument: str, ladder_name: LadderName) -> tuple[float, float]:
         limits = self._task.search.limits.get(argument)

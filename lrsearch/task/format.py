@@ -36,6 +36,8 @@ EXAMPLES = {
     "confirm": "confirm: 3",
     "cprop": "cprop: {c: 1}",
     "start": "start: 0.1",
+    "from": "from: OTHER/chosen.yaml",
+    "rule": "rule: linear",
     "of": "of: ENTRY",
 }
 """What to write where a required key is missing, or a mapping is wanted."""
@@ -136,14 +138,18 @@ def _sentence(detail: Any) -> str:
         case "missing":
             return f"{path} is missing; add {EXAMPLES[str(key[-1])]}"
         case "extra_forbidden":
-            fields = _model_at(location[:-1]).model_fields
+            model = _model_at(location[:-1])
+            fields = [field.alias or name for name, field in model.model_fields.items()]
             return f"{path} is not a key here; " + did_you_mean(
-                str(key[-1]), fields, f"the keys are {listed(list(fields))}"
+                str(key[-1]), fields, f"the keys are {listed(fields)}"
             )
         case "kind" if isinstance(value, dict):
             return f"{path} is a mapping without start or of; " + did_you_mean(
                 str(key[-1]), EntryBlock.model_fields, f"give {detail['msg']}"
             )
+        case "choice":
+            remedy = did_you_mean(str(value), detail["ctx"]["known"], f"give {detail['msg']}")
+            return f"{path} is {shown(value)}; {remedy}"
         case "kind" | "wanted":
             if location[-1] == "[key]":
                 return f"{path} is no name for an entry; give {detail['msg']}"

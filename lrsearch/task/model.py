@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from lrsearch.errors import TaskError
 from lrsearch.ladder import LADDERS, Ladder, LadderName
+from lrsearch.task.scaling import ScaledStart, Scaling
 from lrsearch.trial import SearchId
 
 Mode = Literal["min", "max"]
@@ -50,17 +51,23 @@ class RangeTest:
         return sum(len(row) for row in self.losses)
 
 
+ProposedStart = RangeTest | ScaledStart
+"""What proposes a start that the task does not give as a number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Searched:
     """A hyperparameter to search, from ``start`` (on the ladder) outward, within ``limits`` (values).
 
-    ``start`` is None where a range test is to propose it and has not been made; ``range_test`` is the one that did.
+    ``start`` is None where it is to be proposed and is not yet: by another study's result where there is a
+    ``scaling``, else by a range test. ``proposed`` is what proposed it.
     """
 
     start: float | None
     ladder_name: LadderName
     limits: tuple[float, float]
-    range_test: RangeTest | None = None
+    proposed: ProposedStart | None = None
+    scaling: Scaling | None = None
 
     @property
     def ladder(self) -> Ladder:
@@ -78,9 +85,18 @@ class Searched:
         rungs = (self.ladder.value(rung) for rung in range(lowest, highest + 1))
         return min(rungs, key=lambda rung: abs(math.log(rung / value)))
 
-    def from_range_test(self, test: RangeTest) -> "Searched":
-        """Give the search with the start that a range test proposes, or the fallback where it proposes nothing."""
-        return replace(self, start=self.nearest(test.suggested or FALLBACK_START), range_test=test)
+    def started(self, proposals: Iterable[ProposedStart]) -> "Searched":
+        """Give the search with the start that is proposed in the way that the task asks for, if it is open.
+
+        It is put on the nearest rung within the limits. A range test that suggests nothing gives the fallback.
+        """
+        for proposed in proposals if self.start is None else ():
+            match proposed:
+                case RangeTest(suggested=suggested) if self.scaling is None:
+                    return replace(self, start=self.nearest(suggested or FALLBACK_START), proposed=proposed)
+                case ScaledStart(scaling=scaling) if scaling == self.scaling:
+                    return replace(self, start=self.nearest(proposed.value), proposed=proposed)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,12 +307,12 @@ class Task:
         """Give all searches of all entries, in the order written."""
         return {search: searched for entry in self.entries.values() for search, searched in entry.searches()}
 
-    def with_range_tests(self, tests: Mapping[SearchId, RangeTest]) -> "Task":
-        """Give the task with the starts that range tests propose, where it leaves them open (``start: auto``)."""
+    def with_proposed_starts(self, proposals: Mapping[SearchId, Iterable[ProposedStart]]) -> "Task":
+        """Give the task with the starts that are proposed, where it leaves them open (``start: auto``, say)."""
 
         def started(search: SearchId, hyperparameter: Hyperparameter) -> Hyperparameter:
-            if isinstance(hyperparameter, Searched) and hyperparameter.start is None and search in tests:
-                return hyperparameter.from_range_test(tests[search])
+            if isinstance(hyperparameter, Searched):
+                return hyperparameter.started(proposals.get(search, ()))
             return hyperparameter
 
         entries = {

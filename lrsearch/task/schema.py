@@ -16,30 +16,25 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     Tag,
-    ValidationError,
     WithJsonSchema,
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
 from lrsearch.ladder import LadderName
+from lrsearch.task.fields import Block as _Block
+from lrsearch.task.fields import Count, Examples, Finite, Name, Positive, Text, choice
+from lrsearch.task.fields import absent as _absent
+from lrsearch.task.fields import wanted as _wanted
+from lrsearch.task.scaling import POWERS, Rule
 
+_GPUS = "0, a fraction of one GPU such as 0.25, or a whole number"
+_START = "a number, or auto, or {from: CHOSEN.yaml, rule: RULE}"
+_NUMBER = "a number, {start: NUMBER} to search it or {of: ENTRY} to share it"
 
-def _wanted(words: str) -> WrapValidator:
-    """Whatever is wrong with a value, say what is wanted in its place."""
+Arguments = dict[str, Any]
 
-    def check(value: Any, inner: Callable[[Any], Any]) -> Any:
-        try:
-            return inner(value)
-        except ValidationError:
-            raise PydanticCustomError("wanted", "{words}", {"words": words}) from None
-
-    return WrapValidator(check)
-
-
-def _whole(value: Any, inner: Callable[[Any], Any]) -> Any:
-    # 5e3 is how many write 5000, and a whole number to JSON schema too.
-    return inner(int(value) if isinstance(value, float) and value.is_integer() else value)
+_IDENTIFIERS = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
 
 def _whole_gpus(value: Any, inner: Callable[[Any], Any]) -> float:
@@ -49,38 +44,42 @@ def _whole_gpus(value: Any, inner: Callable[[Any], Any]) -> float:
     return gpus
 
 
-NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"
-"""What can be the name of a task or an entry, and so of a folder."""
+class ScalingBlock(_Block):
+    """Begin where another study's result points by a rule."""
 
-_GPUS = "0, a fraction of one GPU such as 0.25, or a whole number"
-_NAME = "a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'"
-_START = "a number, or auto"
-_NUMBER = "a number, {start: NUMBER} to search it or {of: ENTRY} to share it"
+    source: Text = Field(
+        alias="from",
+        description="The other study's chosen.yaml, relative to this file's folder.",
+        examples=["../other/chosen.yaml"],
+    )
+    rule: Annotated[Rule, choice(*POWERS)] = Field(
+        description="linear: times the ratio (SGD and batch size). sqrt: times its square root (Adam and batch "
+        "size). inverse: over the ratio (Adam and width). same: as it is."
+    )
+    by: Text = Field(
+        default_factory=_absent,
+        description="The workload's argument whose ratio, here to there, is meant; batch_size unless given.",
+    )
+    times: Positive = Field(default_factory=_absent, description="The ratio itself, in place of by.")
+    entry: Name = Field(
+        default_factory=_absent,
+        description="The entry there; unless given the one of the same name, or the only one that fits.",
+    )
 
-Count = Annotated[int, Field(ge=1), WrapValidator(_whole), _wanted("a whole number of at least 1")]
-Examples = Annotated[
-    Literal["all"] | Annotated[int, Field(ge=1), WrapValidator(_whole)],
-    _wanted("all, or a whole number of at least 1"),
+
+Start = Annotated[
+    Annotated[Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)], _wanted(_START), Tag("<given>")]
+    | Annotated[ScalingBlock, Tag("<scaling>")],
+    Discriminator(lambda value: "<scaling>" if isinstance(value, dict) else "<given>"),
 ]
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN), _wanted(_NAME)]
-Text = Annotated[str, Field(min_length=1), _wanted("text")]
-Finite = Annotated[float, Field(allow_inf_nan=False), _wanted("a number")]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _wanted("a value above 0")]
-Arguments = dict[str, Any]
-
-_IDENTIFIERS = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-
-
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class SearchBlock(_Block):
     """Search this hyperparameter, from ``start`` outward along a ladder of values."""
 
-    start: Annotated[Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)], _wanted(_START)] = Field(
+    start: Start = Field(
         description="The first guess, tried with its upper neighbour: a value of the ladder (0.01, 0.03). auto: "
-        "what a range test proposes; for learning rates."
+        "what a range test proposes; a mapping: where another study's result points; for learning rates."
     )
     ladder: Annotated[LadderName, _wanted("lr, c or beta")] = Field(
         default_factory=lambda: "lr",
@@ -131,6 +130,8 @@ TAGS: dict[str | int, type[_Block] | None] = {
     "<number>": None,
     "<option>": None,
     "<seeds>": SeedsBlock,
+    "<given>": None,
+    "<scaling>": ScalingBlock,
 }
 """What ``_kind`` gives; pydantic puts it into the place of an error, where it is no key of the file."""
 
@@ -156,11 +157,6 @@ Argument = Annotated[
         "searched, {of: ENTRY} taken from another entry; anything else is passed on as it is."
     ),
 ]
-
-
-def _absent() -> Any:
-    """The default of keys whose absence means something of its own: see ``model_fields_set``."""
-    return None
 
 
 class CPropBlock(_Block):

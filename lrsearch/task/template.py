@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lrsearch.errors import UsageError
-from lrsearch.task.schema import NAME_PATTERN
+from lrsearch.task.fields import NAME_PATTERN
 
 
 def write_template(folder: Path, name: str) -> tuple[Path, Path]:

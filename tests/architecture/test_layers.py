@@ -42,8 +42,13 @@ ONLY_IN = {
         "lrsearch/cli/options.py",
         "lrsearch/cli/paper.py",
     },
-    "pydantic": {"lrsearch/task/schema.py", "lrsearch/task/format.py", "lrsearch/report/stored.py"},
-    "pydantic_core": {"lrsearch/task/schema.py"},
+    "pydantic": {
+        "lrsearch/task/fields.py",
+        "lrsearch/task/schema.py",
+        "lrsearch/task/format.py",
+        "lrsearch/report/stored.py",
+    },
+    "pydantic_core": {"lrsearch/task/fields.py", "lrsearch/task/schema.py"},
 }
 PURE = ("standalone", "strategies", "ladder", "trial", "errors")
 """No torch, ray, optuna, clock, randomness or input and output."""

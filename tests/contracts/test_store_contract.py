@@ -9,7 +9,7 @@ import pytest
 
 from lrsearch.ports import Store
 from lrsearch.store.memory import MemoryStore
-from lrsearch.task import RangeTest, Task, parse_task
+from lrsearch.task import ProposedStart, RangeTest, ScaledStart, Scaling, Task, parse_task
 from lrsearch.task.fingerprint import identity_of
 from lrsearch.trial import (
     Curve,
@@ -25,6 +25,7 @@ from lrsearch.trial import (
 )
 
 RANGE_TEST = RangeTest((1e-7, 1 / 3, 10.0), ((2.3, 0.1 + 0.2), (2.4,), ()), suggested=0.03)
+SCALED_START = ScaledStart(Scaling("../a.yaml", "linear", "batch_size", here=32.0, entry="b"), "b", 0.1, there=8.0)
 
 TASK = """
 name: contract
@@ -191,19 +192,37 @@ def test_an_interrupted_trial_goes_on_where_it_was_opened_anew(open_optuna: Open
     assert open_optuna().trials() == (Trial(trial, spec(), CURVE, Finished(0.5), 2.0),)
 
 
-def test_a_new_store_has_no_range_tests(store: Store) -> None:
-    assert dict(store.range_tests()) == {}
+def test_a_new_store_has_no_proposed_starts(store: Store) -> None:
+    assert dict(store.proposed_starts()) == {}
 
 
-@pytest.mark.parametrize("test", [RANGE_TEST, replace(RANGE_TEST, suggested=None)], ids=["read", "unread"])
-def test_a_range_test_is_as_it_was_made(store: Store, test: RangeTest) -> None:
-    store.keep_range_test(SGD, test)
-    assert dict(store.range_tests()) == {SGD: test}
+PROPOSED = {
+    "a range test": RANGE_TEST,
+    "a range test that suggests nothing": replace(RANGE_TEST, suggested=None),
+    "a scaled start": SCALED_START,
+    "a scaled start without an argument": ScaledStart(Scaling("../chosen.yaml", "same"), "sgd", 0.1 + 0.2),
+}
 
 
-def test_range_tests_are_there_when_the_store_is_opened_anew(open_optuna: Open) -> None:
-    open_optuna().keep_range_test(ADAM, RANGE_TEST)
-    assert dict(open_optuna().range_tests()) == {ADAM: RANGE_TEST}
+@pytest.mark.parametrize("proposed", PROPOSED.values(), ids=PROPOSED)
+def test_what_proposed_a_start_is_as_it_was_kept(store: Store, proposed: ProposedStart) -> None:
+    store.keep_proposed_start(SGD, proposed)
+    assert dict(store.proposed_starts()) == {SGD: (proposed,)}
+
+
+def test_the_newest_of_each_kind_is_kept(store: Store) -> None:
+    newer = replace(SCALED_START, lr=0.3)
+    for proposed in (SCALED_START, RANGE_TEST, newer):
+        store.keep_proposed_start(SGD, proposed)
+    assert {*store.proposed_starts()[SGD]} == {RANGE_TEST, newer}
+
+
+@pytest.mark.parametrize("proposed", [RANGE_TEST, SCALED_START], ids=["range test", "scaled start"])
+def test_proposed_starts_are_there_when_the_store_is_opened_anew(
+    open_optuna: Open, proposed: ProposedStart
+) -> None:
+    open_optuna().keep_proposed_start(ADAM, proposed)
+    assert dict(open_optuna().proposed_starts()) == {ADAM: (proposed,)}
 
 
 def test_a_closed_store_may_be_closed_again(store: Store) -> None:

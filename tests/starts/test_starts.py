@@ -8,7 +8,7 @@ from rich.console import Console
 
 from lrsearch.starts import propose_starts
 from lrsearch.store.memory import MemoryStore
-from lrsearch.task import Task, parse_task
+from lrsearch.task import RangeTest, Task, parse_task
 from lrsearch.trial import SearchId
 
 WORKLOAD = """
@@ -52,10 +52,19 @@ def starts(task: Task) -> dict[SearchId, float | None]:
     return {search: searched.start for search, searched in task.searches().items()}
 
 
+def range_tests(store: MemoryStore) -> dict[SearchId, RangeTest]:
+    """The range tests on record, one a search."""
+    found = {}
+    for search, (proposed,) in store.proposed_starts().items():
+        assert isinstance(proposed, RangeTest)
+        found[search] = proposed
+    return found
+
+
 def test_each_open_start_is_proposed_and_a_given_one_is_left(task: Task) -> None:
     store = MemoryStore()
     found = starts(propose_starts(task, store, task.searches(), quiet()))
-    tests = store.range_tests()
+    tests = range_tests(store)
     assert tests.keys() == {SGD, ADAM}
     assert found == {SGD: tests[SGD].suggested, ADAM: tests[ADAM].suggested, GIVEN: 0.3}
 
@@ -72,7 +81,7 @@ def test_what_is_kept_is_not_made_again(task: Task) -> None:
 
 def test_only_the_searches_of_the_run_are_tested(task: Task) -> None:
     found = starts(propose_starts(task, store := MemoryStore(), [ADAM], quiet()))
-    assert (store.range_tests().keys(), found[SGD]) == ({ADAM}, None)
+    assert (range_tests(store).keys(), found[SGD]) == ({ADAM}, None)
 
 
 def test_nothing_is_kept_of_one_that_was_interrupted(task: Task) -> None:
@@ -82,13 +91,13 @@ def test_nothing_is_kept_of_one_that_was_interrupted(task: Task) -> None:
     store = MemoryStore()
     with pytest.raises(KeyboardInterrupt):
         propose_starts(task, store, [SGD], quiet(), interrupted)
-    assert not store.range_tests()
+    assert not range_tests(store)
 
 
 def test_it_says_what_was_suggested(task: Task) -> None:
     written = io.StringIO()
     found = propose_starts(task, store := MemoryStore(), [SGD], Console(file=written, width=40))
-    iterations = store.range_tests()[SGD].iterations
+    iterations = range_tests(store)[SGD].iterations
     assert written.getvalue() == (
         f"sgd/lr: starts from {found.searches()[SGD].start:g}, as its range test "
         f"({iterations} iterations on 2 seeds) suggests\n"

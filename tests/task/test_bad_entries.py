@@ -71,7 +71,7 @@ BAD = [
     ),
     (
         OPTIMIZERS + "  sgd: {lr: {start: automatic}}\n",
-        ':5:14 optimizers.sgd.lr.start is "automatic"; give a number, or auto',
+        ':5:14 optimizers.sgd.lr.start is "automatic"; give a number, or auto, or {from: CHOSEN.yaml, rule: RULE}',
     ),
     (
         OPTIMIZERS + "  sgd: {cprop: {c: {start: auto}}}\n",
@@ -96,7 +96,7 @@ BAD = [
     ),
     (
         OPTIMIZERS + "  sgd: {lr: {start: }}\n",
-        ":5:14 optimizers.sgd.lr.start is empty; give a number, or auto",
+        ":5:14 optimizers.sgd.lr.start is empty; give a number, or auto, or {from: CHOSEN.yaml, rule: RULE}",
     ),
     (
         OPTIMIZERS + "  sgd: {lr: {strat: 0.1}}\n",

@@ -96,13 +96,14 @@ def test_a_start_left_to_a_range_test_is_open_until_there_is_one() -> None:
     task, search = parse_task(text, Path("small.yaml")), SearchId("sgd", "lr")
     assert task.searches()[search] == Searched(None, "lr", (1e-8, 1e3))
     test = RangeTest((1e-7, 10.0), ((1.0, 0.5),), suggested=0.3)
-    assert task.with_range_tests({}) == task
-    assert task.with_range_tests({search: test}).searches()[search] == Searched(0.3, "lr", (1e-8, 1e3), test)
+    assert task.with_proposed_starts({}) == task
+    started = task.with_proposed_starts({search: [test]})
+    assert started.searches()[search] == Searched(0.3, "lr", (1e-8, 1e3), test)
 
 
 def test_a_start_that_is_given_stands_whatever_a_range_test_suggested() -> None:
     task = parse_task(SMALLEST.replace("lr: 0.1", "lr: {start: 0.1}"), Path("small.yaml"))
-    assert task.with_range_tests({SearchId("sgd", "lr"): RangeTest((), (), suggested=3.0)}) == task
+    assert task.with_proposed_starts({SearchId("sgd", "lr"): [RangeTest((), (), suggested=3.0)]}) == task
 
 
 def test_positions_are_those_of_the_keys_and_items() -> None:

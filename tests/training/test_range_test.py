@@ -188,7 +188,7 @@ def test_rates_rise_by_equal_ratios_over_four_decades_or_more_to_the_upper_limit
 def test_a_start_is_the_rung_within_the_limits_that_is_nearest_to_the_suggestion() -> None:
     searched = Searched(None, "lr", (0.01, 1.0))
     starts = {
-        suggested: searched.from_range_test(RangeTest((), (), suggested)).start
+        suggested: searched.started([RangeTest((), (), suggested)]).start
         for suggested in (1e-5, 0.04, 0.3, 30.0, None)
     }
     assert starts == {1e-5: 0.01, 0.04: 0.03, 0.3: 0.3, 30.0: 1.0, None: 0.01}
