@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrsearch import datasets as datasets
+    from lrsearch.api import Verdicts as Verdicts
+    from lrsearch.api import search as search
     from lrsearch.task import load_task as load_task
     from lrsearch.training.chosen import load_chosen as load_chosen
     from lrsearch.training.live_trial import LiveTrial as LiveTrial
@@ -30,6 +32,8 @@ _HOMES = {
     "Workload": "lrsearch.workload",
     "load_chosen": "lrsearch.training.chosen",
     "load_task": "lrsearch.task",
+    "search": "lrsearch.api",
+    "Verdicts": "lrsearch.api",
 }
 __all__ = [
     "Batches",
@@ -38,10 +42,12 @@ __all__ = [
     "Mean",
     "MeanOverText",
     "TextBatches",
+    "Verdicts",
     "Workload",
     "datasets",
     "load_chosen",
     "load_task",
+    "search",
 ]
 
 

@@ -5,10 +5,10 @@ import hashlib
 import importlib.util
 import inspect
 import json
-import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from lrsearch.task.model import NOT_IN_A_FILE, Searched, Shared, Task
@@ -148,31 +148,42 @@ def source_of(function: Callable[..., Any]) -> str:
 
 
 def _add_source(name: str, thing: Any, parts: dict[str, str]) -> None:
+    """Add the source of a function or class, or a plain value, and of what it names; other things say nothing."""
     if name in parts:
         return
     if isinstance(thing, bool | int | float | str | tuple | None):
         parts[name] = f"{name} = {thing!r}"
-        return
-    if not inspect.isfunction(thing) and not inspect.isclass(thing):
-        return
+    elif inspect.isfunction(thing):
+        parts[name] = _text_of(thing) or _bytecode_of(thing.__code__)
+        closed = inspect.getclosurevars(thing).nonlocals
+        for named in _names_in(thing.__code__):
+            value = closed.get(named, thing.__globals__.get(named))
+            if getattr(value, "__module__", thing.__module__) == thing.__module__:
+                _add_source(named, value, parts)
+    elif inspect.isclass(thing):
+        parts[name] = _text_of(thing) or name
+        for method in vars(thing).values():
+            if inspect.isfunction(method):
+                _add_source(method.__qualname__, method, parts)
+
+
+def _text_of(thing: Any) -> str:
+    """The source without comments; empty where none is kept (a shell's) or it stands amid other code (a lambda)."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-    except (
-        OSError,
-        TypeError,
-        SyntaxError,
-    ):  # typed into a shell, which keeps no source; a lambda amid a call
-        code = getattr(thing, "__code__", None)
-        parts[name] = f"{name}: {code.co_code.hex()} {code.co_consts}" if code else name
-        return
-    parts[name] = ast.unparse(tree)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    closed = inspect.getclosurevars(thing).nonlocals if inspect.isfunction(thing) else {}
-    module = vars(sys.modules[thing.__module__]) if thing.__module__ in sys.modules else {}
-    for named in names:
-        value = closed.get(named, module.get(named))
-        if getattr(value, "__module__", thing.__module__) == thing.__module__:
-            _add_source(named, value, parts)
+        return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(thing))))
+    except (OSError, TypeError, SyntaxError):
+        return ""
+
+
+def _bytecode_of(code: CodeType) -> str:
+    inner = [_bytecode_of(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {inner}"
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """The names that a function and the functions within it take from outside."""
+    inner = (_names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return {*code.co_names, *code.co_freevars}.union(*inner)
 
 
 def _sources(path: Path, seen: set[Path]) -> Iterator[str]:

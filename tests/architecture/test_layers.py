@@ -10,7 +10,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 LAYERS: list[tuple[str, ...]] = [
-    ("cli", "run", "starts", "studies", "plan", "guards"),
+    ("cli", "api", "run", "starts", "studies", "plan", "guards"),
     ("engine", "store", "training", "report"),
     ("coordinator", "standalone"),
     ("searches",),

@@ -1,0 +1,262 @@
+"""``lrsearch.search``: what it finds is what a task file finds, it goes on, and it leaves the process as it was."""
+
+import importlib.util
+import linecache
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import lrsearch
+from lrsearch.errors import StudyMismatchError, TrainingError, UsageError
+from lrsearch.trial import SearchId
+
+LOOP = """
+import torch
+from torch import nn
+
+POINTS = 64
+
+def loss_of(model):
+    fixed = torch.Generator().manual_seed(0)
+    x = torch.randn(POINTS, 4, generator=fixed)
+    return (model(x) - x[:, :1] + x[:, 1:2] ** 2).square().mean()
+
+def train(trial):
+    model = nn.Sequential(nn.Linear(4, trial.arguments.get("width", 8)), nn.Tanh(), nn.LazyLinear(1))
+    loss_of(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=trial.lr)
+    for iteration in range(trial.iterations + 1):
+        if trial.is_due(iteration) and trial.report(iteration, train_loss=loss_of(model)):
+            return
+        optimizer.zero_grad()
+        (loss_of(model) * (1 + 0.1 * torch.randn(()))).backward()
+        optimizer.step()
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module of the user's, imported, in a folder where the process stands."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(LOOP)
+    spec = importlib.util.spec_from_file_location("mine", tmp_path / "mine.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "mine", made)
+    spec.loader.exec_module(made)
+    return made
+
+
+def search(train: Callable[..., Any], **changed: Any) -> lrsearch.Verdicts:
+    given = {"start": 0.1, "iterations": 40, "seeds": 2, "cpus": 1, "progress": False} | changed
+    return lrsearch.search(train, given.pop("optimizers", "sgd"), **given)
+
+
+def in_a_notebook(source: str, kept: bool = True) -> Callable[..., Any]:
+    """What a cell defines: it lies in no file that could be imported. IPython keeps its text, a shell does not."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    cell = f"<cell {len(linecache.cache)}>"
+    if kept:
+        linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
+    exec(compile(source, cell, "exec"), names)
+    found: Callable[..., Any] = names["train"]
+    return found
+
+
+# -- what it finds -----------------------------------------------------------------------------------------------------
+
+
+def test_it_finds_what_the_task_file_finds(module: ModuleType, tmp_path: Path) -> None:
+    found = search(module.train)
+    (tmp_path / "task.yaml").write_text(
+        "name: train\nloop: mine.py:train\nbudget: {iterations: 40, evaluate_every: 2}\nseeds: 2\n"
+        "optimizers: {sgd: {lr: {start: 0.1}}}\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "lrsearch.cli",
+        "run",
+        "task.yaml",
+        "--engine",
+        "inline",
+        "--studies",
+        "other",
+    ]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    kept = yaml.safe_load((tmp_path / "other/train/chosen.yaml").read_text())
+    assert {**found.content, "made_with": None} == {**kept, "made_with": None}
+
+
+def test_a_function_of_no_file_finds_the_same(module: ModuleType) -> None:
+    def train(trial: lrsearch.LiveTrial) -> None:
+        module.train(trial)
+
+    of_a_file, of_none = search(module.train), search(train, name="other")
+    assert of_a_file.content["chosen"] == of_none.content["chosen"]
+
+
+def test_a_workload_is_searched_too(module: ModuleType) -> None:
+    def make(scale: float) -> lrsearch.Workload:
+        model = torch.nn.Linear(4, 1)
+        data = torch.randn(32, 4, generator=torch.Generator().manual_seed(0))
+        targets = scale * data[:, :1]
+
+        def loss(model: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+            return (model(batch[0]) - batch[1]).square().mean()
+
+        batches = lrsearch.Batches(data, targets, batch_size=8)
+        return lrsearch.Workload(model, batches, loss, {"train_loss": lrsearch.Mean(loss, data, targets)})
+
+    found = lrsearch.search(
+        workload=make, start=0.1, iterations=40, arguments={"scale": 2.0}, cpus=1, progress=False
+    )
+    assert found.lr is not None
+
+
+def test_what_it_gives_back(module: ModuleType) -> None:
+    found = search(module.train)
+    (verdict,) = found.verdicts.values()
+    assert found.lr == verdict.chosen == found.chosen["sgd"].hyperparameters["lr"]
+    assert list(found.verdicts) == [SearchId("sgd", "lr")]
+    assert found.resolved == verdict.resolved
+    assert isinstance(found.chosen["sgd"].build([torch.nn.Parameter(torch.ones(1))]), torch.optim.SGD)
+
+
+def test_it_shows_itself_as_a_table_and_in_a_notebook_with_pictures(module: ModuleType) -> None:
+    found = search(module.train)
+    assert "chosen" in repr(found)
+    assert "bracketed by" in str(found)
+    html = found._repr_html_()
+    assert html.count("<table>") == 1
+    assert html.count("data:image/png;base64,") == 2
+
+
+def test_several_entries_have_no_one_rate(module: ModuleType) -> None:
+    entries = {"sgd": {"lr": {"start": 0.1}}, "fast": {"base": "sgd", "lr": 0.1}}
+    found = search(module.train, optimizers=entries, start=None)
+    with pytest.raises(UsageError, match=r'there are several entries; give one of them: .chosen\["sgd"\]'):
+        _ = found.lr
+
+
+# -- going on ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_call_goes_on_where_it_stopped(module: ModuleType, tmp_path: Path) -> None:
+    tries: list[int] = []
+
+    def train(trial: lrsearch.LiveTrial) -> None:
+        tries.append(trial.seed)
+        if len(tries) == 5:
+            raise RuntimeError("the disk is full")
+        module.train(trial)
+
+    with pytest.raises(TrainingError, match="raised RuntimeError: the disk is full"):
+        search(train)
+    before = len(tries)
+    whole = search(train)
+    assert whole.lr is not None
+    after = len(tries)
+    search(train)
+    assert after > before
+    assert len(tries) == after  # a finished search trains nothing
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("POINTS = 64", "POINTS = 32"),
+        ("0.1 * torch.randn", "0.2 * torch.randn"),
+        ("x[:, 1:2] ** 2", "x[:, 1:2]"),
+    ],
+    ids=["a value", "the function", "a function that it calls"],
+)
+@pytest.mark.parametrize("kept", [True, False], ids=["notebook", "shell"])
+def test_a_notebook_s_changed_code_is_another_training(
+    change: tuple[str, str], kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    search(in_a_notebook(LOOP, kept))
+    with pytest.raises(StudyMismatchError, match="loop's code has changed"):
+        search(in_a_notebook(LOOP.replace(*change), kept))
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["notebook", "shell"])
+def test_the_same_code_in_another_session_goes_on(
+    kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = (search(in_a_notebook(f"{comment}{LOOP}", kept)) for comment in ("", "# a comment"))
+    assert first.content == second.content
+
+
+def test_the_command_line_cannot_go_on_with_a_notebook_s_search(module: ModuleType, tmp_path: Path) -> None:
+    def train(trial: lrsearch.LiveTrial) -> None:
+        if trial.lr > 0.1 and trial.report(0, train_loss=1.0) is False:
+            raise RuntimeError
+        module.train(trial)
+
+    with pytest.raises(TrainingError):
+        search(train)
+    done = subprocess.run(
+        [sys.executable, "-m", "lrsearch.cli", "resume", "train"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith(
+        "loop is train of a notebook or shell, which is not here; go on there, by calling lrsearch.search again"
+    )
+
+
+# -- the process -------------------------------------------------------------------------------------------------------
+
+
+def test_it_leaves_the_process_s_generators_and_threads_as_they_were(module: ModuleType) -> None:
+    torch.manual_seed(17)
+    expected = torch.rand(1)
+    torch.manual_seed(17)
+    threads = torch.get_num_threads()
+    search(module.train)
+    assert torch.rand(1) == expected
+    assert torch.get_num_threads() == threads
+
+
+# -- what cannot be used -----------------------------------------------------------------------------------------------
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"start": None}, "lrsearch.search needs a first guess for the learning rate of sgd; give start=0.01"),
+    ({"start": 0.2}, "lrsearch.search: optimizers.sgd.lr.start is 0.2, on no rung of the lr ladder; give 0.1 or 0.3"),
+    ({"optimizers": {"sgd": {"lr": {"start": 0.1}}}}, "start stands beside optimizers that have their own; write"),
+    ({"iterations": 0}, "lrsearch.search: budget.iterations is 0; give a whole number of at least 1"),
+    ({"recipe": {"gradient_clip": 1}}, "lrsearch.search: recipe is not for a loop: it makes its own updates"),
+    ({"settings": {"reslove": True}}, "lrsearch.search: search.reslove is not a key here; did you mean resolve?"),
+    ({"name": "a/b"}, 'lrsearch.search: name is "a/b"; give a name of letters'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "line"), BAD, ids=[str(next(iter(given))) for given, _ in BAD])
+def test_what_cannot_be_used_is_refused_in_one_line(
+    given: dict[str, Any], line: str, module: ModuleType, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        search(module.train, **given)
+    assert str(raised.value).startswith(line)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "studies").exists()
+
+
+def test_neither_a_loop_nor_a_workload_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"takes a training loop or workload=\.\.\., one of them, a function"
+    ):
+        lrsearch.search(start=0.1, iterations=10)
