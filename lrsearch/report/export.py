@@ -4,7 +4,6 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from lrsearch.searches import (
     skips_of,
     value_of,
 )
-from lrsearch.task.model import CPROP_PREFIX, Entry, RangeTest, Recipe, Task
+from lrsearch.task.model import CPROP_PREFIX, Entry, RangeTest, Task
+from lrsearch.task.recipe import written
 from lrsearch.task.scaling import ScaledStart
 from lrsearch.trial import SearchId, Stopped
 from lrsearch.verdict import Row, Verdict
@@ -73,7 +73,7 @@ def chosen(
     if not partial:
         _refuse_unfinished(task, by_search)
     covered = {name for name in task.entries if by_search.keys() >= {*needed_by(task, [name])}}
-    recipe = {name: value for name, value in asdict(task.recipe).items() if value != getattr(Recipe(), name)}
+    recipe = written(task.recipe)
     return {
         "lrsearch": lrsearch.__version__,
         "task": task.name,

@@ -12,7 +12,8 @@ from lrsearch.errors import TaskError
 from lrsearch.task.document import Problem, read_document
 from lrsearch.task.entries import EntryReader
 from lrsearch.task.format import Checked, check_format
-from lrsearch.task.model import Budget, Entry, Metric, Recipe, Resources, SearchSettings, Task
+from lrsearch.task.model import Budget, Entry, Metric, Resources, SearchSettings, Task
+from lrsearch.task.recipe import recipe_of, recipe_problems
 from lrsearch.task.schema import TaskBlock
 from lrsearch.task.shares import resolve_shares, unknown_targets
 
@@ -64,7 +65,7 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         arguments=block.arguments,
         seeds=block.seeds if isinstance(block.seeds, int) else block.seeds.confirm,
         settings=_settings(block),
-        recipe=Recipe(block.recipe.gradient_clip, block.recipe.precision),
+        recipe=recipe_of(block.recipe),
         resources=Resources(block.resources.cpus, block.resources.gpus),
         positions=document.positions,
         shown_as=shown_as or str(path),
@@ -86,6 +87,7 @@ def _all_problems(
     yield from _auto_problems(checked.block, entries)
     yield from _budget_problems(checked.block)
     yield from _search_problems(checked.block)
+    yield from recipe_problems(checked.block)
     wrong = [*left_out, *(problem.key for problem in of_entries)]
     yield from unknown_targets(entries, {str(key[1]) for key in wrong if key[0] == "optimizers"})
 

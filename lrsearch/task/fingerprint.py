@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any
 
 from lrsearch.task.model import NOT_IN_A_FILE, Searched, Shared, Task
+from lrsearch.task.recipe import written
 
 Identity = dict[str, Any]
 """Dotted field names to plain values that JSON keeps."""
@@ -41,6 +42,8 @@ def identity_of(task: Task) -> Identity:
         "metric.window": metric.window,
         "recipe.gradient_clip": task.recipe.gradient_clip,
         "recipe.precision": task.recipe.precision,
+        # Added since there are studies, so only where they are not as usual.
+        **{f"recipe.{name}": value for name, value in written(task.recipe).items()},
         "resources.cpus": task.resources.cpus,
         "resources.gpus": "some" if task.resources.gpus else "none",
     }

@@ -31,6 +31,10 @@ EXAMPLES = {
     "search": "search: {limits: {lr: [1e-6, 10]}}",
     "limits": "limits: {lr: [1e-6, 10]}",
     "recipe": "recipe: {gradient_clip: 0.25}",
+    "recipe.schedule.name": "name: CosineAnnealingLR",
+    "groups": 'groups: [{match: "*.bias", weight_decay: 0}]',
+    "match": 'match: "*.bias"',
+    "times": "times: 0.1",
     "resources": "resources: {cpus: 1}",
     "screen": "screen: 1",
     "confirm": "confirm: 3",
@@ -136,7 +140,7 @@ def _sentence(detail: Any) -> str:
     path = dotted(key) or "the file"
     match detail["type"]:
         case "missing":
-            return f"{path} is missing; add {EXAMPLES[str(key[-1])]}"
+            return f"{path} is missing; add {_example(key)}"
         case "extra_forbidden":
             model = _model_at(location[:-1])
             fields = [field.alias or name for name, field in model.model_fields.items()]
@@ -159,8 +163,14 @@ def _sentence(detail: Any) -> str:
     if key[:1] == ("optimizers",) and len(key) == 2:
         return f"{path} is {shown(value)}; give a mapping, such as {key[-1]}: {{lr: {{start: 0.1}}}}"
     if key:
-        return f"{path} is {shown(value)}; give a mapping, such as {EXAMPLES[str(key[-1])]}"
+        return f"{path} is {shown(value)}; give a mapping, such as {_example(key)}"
     return f"the file holds {shown(value)}; write a task as lines of KEY: VALUE, or begin with: lrsearch init"
+
+
+def _example(key: Key) -> str:
+    """What to write for a key: by its whole path where its name alone has another meaning."""
+    names = [part for part in key if isinstance(part, str)]
+    return EXAMPLES.get(".".join(names)) or EXAMPLES[names[-1]]
 
 
 def _minding_quotes(words: str, value: Any) -> str:

@@ -26,6 +26,7 @@ from lrsearch.task.fields import Block as _Block
 from lrsearch.task.fields import Count, Examples, Finite, Name, Positive, Text, choice
 from lrsearch.task.fields import absent as _absent
 from lrsearch.task.fields import wanted as _wanted
+from lrsearch.task.recipe_schema import RECIPE_TAGS, RecipeBlock
 from lrsearch.task.scaling import POWERS, Rule
 
 _GPUS = "0, a fraction of one GPU such as 0.25, or a whole number"
@@ -124,7 +125,7 @@ def _number_kind(value: Any) -> str | None:
     return None if kind == "<option>" else kind
 
 
-TAGS: dict[str | int, type[_Block] | None] = {
+TAGS: dict[str | int, type[BaseModel] | None] = {
     "<search>": SearchBlock,
     "<share>": ShareBlock,
     "<number>": None,
@@ -132,6 +133,7 @@ TAGS: dict[str | int, type[_Block] | None] = {
     "<seeds>": SeedsBlock,
     "<given>": None,
     "<scaling>": ScalingBlock,
+    **RECIPE_TAGS,
 }
 """What ``_kind`` gives; pydantic puts it into the place of an error, where it is no key of the file."""
 
@@ -269,21 +271,6 @@ class SearchesBlock(_Block):
         default=False,
         description="Whether a training is ended early that lags another by a lag that lasts, stands out of its own "
         "noise and is not being made up. A heuristic: no bound on regret covers what it ended.",
-    )
-
-
-class RecipeBlock(_Block):
-    """How each training goes, beside its optimizer."""
-
-    gradient_clip: Annotated[float, Field(gt=0, allow_inf_nan=False), _wanted("a norm above 0")] = Field(
-        default_factory=_absent,
-        description="The largest 2-norm of the gradient of all parameters together: a larger one is scaled "
-        "down to it. Not clipped unless given.",
-    )
-    precision: Annotated[Literal["float32", "tf32", "bf16"], _wanted("float32, tf32 or bf16")] = Field(
-        default="float32",
-        description="float32: IEEE single precision everywhere. tf32: matrix products and convolutions in "
-        "TF32 where the GPU has it. bf16: autocast to bfloat16, weights and optimizer in float32.",
     )
 
 

@@ -45,10 +45,15 @@ ONLY_IN = {
     "pydantic": {
         "lrsearch/task/fields.py",
         "lrsearch/task/schema.py",
+        "lrsearch/task/recipe_schema.py",
         "lrsearch/task/format.py",
         "lrsearch/report/stored.py",
     },
-    "pydantic_core": {"lrsearch/task/fields.py", "lrsearch/task/schema.py"},
+    "pydantic_core": {
+        "lrsearch/task/fields.py",
+        "lrsearch/task/schema.py",
+        "lrsearch/task/recipe_schema.py",
+    },
 }
 PURE = ("standalone", "strategies", "ladder", "trial", "errors")
 """No torch, ray, optuna, clock, randomness or input and output."""

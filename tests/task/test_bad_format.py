@@ -26,7 +26,7 @@ BAD = [
     (TASK + "recipe: {gradient_clip: 0}\n", ":6:10 recipe.gradient_clip is 0; give a norm above 0"),
     (
         TASK + "recipe: {clip: 1}\n",
-        ":6:10 recipe.clip is not a key here; the keys are gradient_clip, precision",
+        ":6:10 recipe.clip is not a key here; the keys are schedule, warmup, accumulate, compile, groups, gradient_clip, precision",
     ),
     (TASK + "recipe: {precision: half}\n", ':6:10 recipe.precision is "half"; give float32, tf32 or bf16'),
     (TASK + "seeds: {screen: 1}\n", ":6:1 seeds.confirm is missing; add confirm: 3"),
