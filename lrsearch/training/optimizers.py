@@ -13,6 +13,7 @@ from cprop import CProp
 from lrsearch.searches import hyperparameters_of
 from lrsearch.task.model import CPROP_PREFIX, Entry, ParameterGroup, Task
 from lrsearch.training.groups import parameter_groups
+from lrsearch.training.schedule_checks import check_schedule
 
 
 def make_optimizer(
@@ -128,12 +129,50 @@ def check_optimizers(task: Task) -> None:
                 )
         try:
             # A matrix alone: there are optimizers that take nothing else.
-            make_optimizer(entry, [nn.Parameter(torch.zeros(2, 2))], stand_ins(task, entry))
+            made = make_optimizer(entry, [nn.Parameter(torch.zeros(2, 2))], stand_ins(task, entry))
         except Exception as error:  # whatever a class raises, torch's own RuntimeErrors among it
             reason = " ".join(str(error).split()) or type(error).__name__
             raise task.error(
                 f"{'.'.join(here)} cannot be made: {reason}; mend its arguments", *here
             ) from error
+        _check_groups(task, entry, kind)
+        check_schedule(task, entry.name, made)
+
+
+def _check_groups(task: Task, entry: Entry, kind: type[torch.optim.Optimizer]) -> None:
+    """Check what groups give the optimizer, as if it were for all parameters."""
+    accepted = inspect.signature(kind).parameters
+    for index, group in enumerate(task.recipe.groups):
+        try:
+            # Torch checks what is given for all parameters, and not what is given for a group.
+            numbers = {**stand_ins(task, entry), **group.arguments}
+            made = make_optimizer(entry, [nn.Parameter(torch.zeros(2, 2))], numbers)
+        except Exception as error:
+            wrong = next((name for name in group.arguments if name not in accepted), "")
+            takes = [name for name, p in accepted.items() if isinstance(p.default, int | float)]
+            near = get_close_matches(wrong, takes, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"of numbers it takes {', '.join(takes)}"
+            reason = f"is no argument of {kind.__name__} (optimizers.{entry.name}); {hint}"
+            if not wrong:
+                reason = f"{' '.join(str(error).split())}; mend its arguments"
+            here = ("recipe", "groups", index)
+            raise task.error(
+                f"recipe.groups[{index}]{f'.{wrong}' if wrong else ''} {reason}",
+                *here,
+                *filter(None, [wrong]),
+            ) from error
+        _check_kept(task, entry, index, made)
+
+
+def _check_kept(task: Task, entry: Entry, index: int, made: torch.optim.Optimizer) -> None:
+    """What an optimizer keeps no number of for each group would be the same for all."""
+    for name in ("lr", *task.recipe.groups[index].arguments):
+        if name not in made.param_groups[0]:
+            raise task.error(
+                f"recipe.groups[{index}] gives {name}, which optimizers.{entry.name} has for all parameters alike; "
+                "leave it out",
+                "recipe", "groups", index, name,
+            )  # fmt: skip
 
 
 def stand_ins(task: Task, entry: Entry) -> dict[str, float]:

@@ -10,10 +10,11 @@ import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
+from lrsearch.training.groups import GroupError
 from lrsearch.training.loop import LoopReplica
 from lrsearch.training.optimizers import check_optimizers, make_optimizer, stand_ins
 from lrsearch.training.progress import Progress
-from lrsearch.training.recipe import autocast
+from lrsearch.training.recipe import autocast, compiling, prepare_model
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import SearchId, TrialSpec
@@ -112,6 +113,7 @@ def _trained(task: Task, entry: Entry, iterations: int, folder: Path) -> tuple[R
         task,
         budget=Budget(iterations, iterations),
         metric=replace(task.metric, window=1, examples=_FEW_EXAMPLES),
+        recipe=replace(task.recipe, schedule=None, warmup=0),  # costs nothing, and would not fit
     )
     spec = TrialSpec(SearchId(entry.name, "cost"), 0, 0, stand_ins(task, entry))
     replica = Replica(short, spec, folder / "checkpoint.pt")
@@ -138,15 +140,18 @@ def _try_once(task: Task, entries: Sequence[str]) -> int:
     try:
         workload.model.train()
         batch = indexed(workload.batches).batch(0, 0)
-        with autocast(task.recipe.precision, torch.device("cpu")):
+        if not task.resources.gpus:  # compiled here for a CPU, it would tell nothing of a GPU
+            prepare_model(task.recipe, workload.model)
+        with compiling(task), autocast(task.recipe.precision, torch.device("cpu")):
             loss = workload.training_loss(batch)
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
             raise task.error(
                 f"workload {task.workload} has a loss of {_kind(loss)}; let it give one number, a scalar tensor",
                 "workload",
             )
-        loss.backward()  # type: ignore[no-untyped-call]
-        metrics = workload.evaluate(_FEW_EXAMPLES)
+        with compiling(task):
+            loss.backward()  # type: ignore[no-untyped-call]
+            metrics = workload.evaluate(_FEW_EXAMPLES)
         for name in entries:
             _try_step(task, name, workload)
     except LRSearchError:
@@ -165,8 +170,10 @@ def _try_step(task: Task, entry: str, workload: Workload) -> None:
     """Take one step of an entry's optimizer on the model, whose gradients are there."""
     try:
         make_optimizer(
-            task.entries[entry], workload.model.parameters(), stand_ins(task, task.entries[entry])
+            task.entries[entry], workload.model, stand_ins(task, task.entries[entry]), task.recipe.groups
         ).step()
+    except GroupError as error:
+        raise task.error(str(error), "recipe", "groups", error.index, error.key) from error
     except Exception as error:
         raise task.error(
             f"optimizers.{entry} cannot train this model: {described(error)}; name another optimizer",

@@ -16,10 +16,10 @@ from lrsearch.strategies.range_test import suggest
 from lrsearch.task.model import RangeTest, Searched, Task
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
-from lrsearch.training.recipe import autocast, clip_gradient, set_precision
+from lrsearch.training.recipe import clip_gradient, prepare_model, set_precision, take_gradient
 from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import SearchId
-from lrsearch.workload import indexed, moved
+from lrsearch.workload import indexed
 
 LOWEST, HIGHEST, ITERATIONS = 1e-7, 10.0, 100
 DECADES_BELOW = 4
@@ -50,8 +50,9 @@ def iterations_at_most(task: Task) -> int:
 def range_test(task: Task, search: SearchId, check: Callable[[], None] = lambda: None) -> RangeTest:
     """Make the range test of a search, on the device that the task trains on.
 
-    Initial weights, batches, optimizer and recipe are those of a replica of the same seed: the first three, or all
-    where there are fewer. A loss that is NaN, infinite or four times its lowest ends a seed's test and is left out.
+    Initial weights, batches, optimizer and recipe are those of a replica of the same seed, but for the recipe's
+    schedule and warm-up: of the first three, or of all where there are fewer. A loss that is NaN, infinite or four
+    times its lowest ends a seed's test and is left out.
 
     Args:
         task: the task.
@@ -94,23 +95,23 @@ def _losses(
     own = {s: searched.guess for s, searched in task.searches().items() if s.entry == search.entry}
     numbers = hyperparameters_of(task, search.entry, own | {search: rates[0]})
     parameters = list(workload.model.parameters())
-    optimizer = make_optimizer(task.entries[search.entry], parameters, numbers)
+    optimizer = make_optimizer(task.entries[search.entry], workload.model, numbers, task.recipe.groups)
+    prepare_model(task.recipe, workload.model)
     if any(search.hyperparameter not in group for group in optimizer.param_groups):
         raise task.error(
             f"{search} is to start at what a range test proposes, but the optimizer keeps no "
             f"{search.hyperparameter} that can be raised; give a number",
             *_key(search),
         )
+    ratios = [group[search.hyperparameter] / rates[0] for group in optimizer.param_groups]
     workload.model.train()
     running, lowest = 0.0, math.inf
     for iteration, rate in enumerate(rates):
         check()
-        for group in optimizer.param_groups:
-            group[search.hyperparameter] = rate
+        for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
+            group[search.hyperparameter] = rate * ratio
         optimizer.zero_grad()
-        with autocast(task.recipe.precision, device):
-            loss = workload.training_loss(moved(batches.batch(seed, iteration), device))
-        value = float(loss.detach())
+        value = float(take_gradient(task, workload, batches, seed, iteration, device))
         if not math.isfinite(value):
             return
         yield value
@@ -119,7 +120,6 @@ def _losses(
         lowest = min(lowest, smoothed)
         if smoothed > STOP_ABOVE * lowest > 0:
             return
-        loss.backward()
         clip_gradient(task.recipe, parameters)
         optimizer.step()
 

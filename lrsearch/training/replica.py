@@ -14,7 +14,15 @@ from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
-from lrsearch.training.recipe import autocast, clip_gradient, set_precision
+from lrsearch.training.recipe import (
+    autocast,
+    clip_gradient,
+    compiling,
+    prepare_model,
+    set_precision,
+    take_gradient,
+)
+from lrsearch.training.schedules import make_schedule
 from lrsearch.training.workloads import make_workload
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
 from lrsearch.workload import indexed, moved
@@ -52,8 +60,10 @@ class Replica:
         self._workload = make_workload(task, spec.search.entry, spec.seed).to(self._device)
         self._batches = indexed(self._workload.batches)
         self._optimizer = make_optimizer(
-            task.entries[spec.search.entry], self._workload.model.parameters(), spec.hyperparameters
+            task.entries[spec.search.entry], self._workload.model, spec.hyperparameters, task.recipe.groups
         )
+        self._schedule = make_schedule(self._optimizer, task.recipe, task.budget.iterations, task.metric.mode)
+        prepare_model(task.recipe, self._workload.model)
         self._workload.model.train()
         self._iteration = 0
         self._curve: Curve = ()
@@ -72,7 +82,7 @@ class Replica:
     def evaluate(self, examples: int | None) -> dict[str, float]:
         """Give the metrics as the replica stands, over some examples or all; its training does not notice."""
         before = random_state(self._device)
-        with autocast(self._task.recipe.precision, self._device):
+        with compiling(self._task), autocast(self._task.recipe.precision, self._device):
             metrics = self._workload.evaluate(examples)
         restore_random_state(before, self._device)
         return metrics
@@ -91,6 +101,8 @@ class Replica:
         evaluation = self._evaluate() if self._is_finite() else None
         if evaluation is not None and math.isfinite(evaluation.value):
             self._curve = (*self._curve, evaluation)
+            if self._schedule is not None:
+                self._schedule.evaluated(evaluation.value)
         else:
             evaluation = None
         outcome = self._outcome(evaluation)
@@ -112,6 +124,7 @@ class Replica:
                 "iteration": self._iteration,
                 "model": self._workload.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
+                "schedule": self._schedule.state_dict() if self._schedule else None,
                 "carried": self._workload.carried,
                 "random": random_state(self._device),
                 "loss_total": self._loss_total,
@@ -131,14 +144,14 @@ class Replica:
         workload, optimizer, recipe = self._workload, self._optimizer, self._task.recipe
         parameters = list(workload.model.parameters())
         for iteration in range(self._iteration, target):
-            batch = moved(self._batches.batch(self._spec.seed, iteration), self._device)
             optimizer.zero_grad()
-            with autocast(recipe.precision, self._device):
-                loss = workload.training_loss(batch)
-            loss.backward()
+            self._loss_total += take_gradient(
+                self._task, workload, self._batches, self._spec.seed, iteration, self._device
+            )
             clip_gradient(recipe, parameters)
             optimizer.step()
-            self._loss_total += loss.detach().sum()  # one number, whatever its shape
+            if self._schedule is not None:
+                self._schedule.step()
         self._iteration = target
 
     def _is_finite(self) -> bool:
@@ -162,7 +175,7 @@ class Replica:
             f"{self._task.folder}/{self._task.workload}",
             arguments,
             self._spec.seed,
-            f"{self._device}/{self._task.recipe.precision}/{examples}",
+            f"{self._device}/{self._task.recipe.precision}/{self._task.recipe.compile}/{examples}",
         )
         if key not in _INITIAL_METRICS:
             _INITIAL_METRICS[key] = self.evaluate(examples)
@@ -181,6 +194,8 @@ class Replica:
             return
         self._workload.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
+        if self._schedule is not None:
+            self._schedule.load_state_dict(state["schedule"])
         self._workload.carried = moved(state["carried"], self._device)
         self._loss_total = state["loss_total"].to(self._device)
         self._iteration = state["iteration"]
@@ -189,5 +204,6 @@ class Replica:
         )
         self._seconds = state["seconds"]
         if self._iteration:
-            self._batches.batch(self._spec.seed, self._iteration - 1)  # an iterable is run forward to here
+            # An iterable is run forward to here.
+            self._batches.batch(self._spec.seed, self._iteration * self._task.recipe.accumulate - 1)
         restore_random_state(state["random"], self._device)
