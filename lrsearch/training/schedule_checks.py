@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from lrsearch.task.model import Budget, Recipe, Searched, Shared, Task
 from lrsearch.task.recipe import read_recipe, written
-from lrsearch.training.schedules import RecipeSchedule, ScheduleError, StandIn, is_rate
+from lrsearch.training.schedules import PEAK, RecipeSchedule, ScheduleError, StandIn, is_rate
 from lrsearch.trial import SearchId
 
 _MOMENTUM = {"momentum": 0.9, "betas": (0.9, 0.999)}
@@ -48,10 +48,7 @@ def check_schedule(task: Task, entry: str, optimizer: Optimizer) -> None:
     try:
         check_rates(recipe, task.budget, optimizer)
     except ScheduleError as error:
-        problem = str(error)
-        if error.argument == "warmup" or recipe.schedule is None:
-            raise task.error(problem.replace("schedule.warmup", "warmup"), "recipe", "warmup") from error
-        raise task.error(problem, "recipe", "schedule", *filter(None, [error.argument])) from error
+        raise task.error(str(error), "recipe", *error.place.split(".")) from error
 
 
 def check_rates(recipe: Recipe, budget: Budget, optimizer: Optimizer) -> None:
@@ -84,16 +81,16 @@ def check_rates(recipe: Recipe, budget: Budget, optimizer: Optimizer) -> None:
         )
     if warmup and after[0] < peak * _NEAR_THE_PEAK:
         raise ScheduleError(
-            f"is before {schedule.name}, which begins at {after[0] / peak:.3g} of the peak and not at it; "
-            "leave one of them out",
-            "warmup",
+            f"{schedule.name} begins at {after[0] / peak:.3g} of the peak, and recipe.warmup before it ends at the "
+            "peak; leave the warmup out",
+            place="warmup",
         )
     if all(rate == after[0] for rate in after):
         given = [name for name in _WHEN if name in schedule.arguments]
         raise ScheduleError(
             f"{schedule.name} never changes the rate within the {len(after)} iterations that it has"
             f"{f'; mend {given[0]}' if given else '; mend its arguments'}",
-            given[0] if given else "",
+            place=f"schedule.{given[0]}" if given else "",
         )
     if highest < peak * _NEAR_THE_PEAK:
         raise ScheduleError(
@@ -120,18 +117,18 @@ def simulated_rates(
     """
     optimizer = StandIn({"lr": peak, **{name: _MOMENTUM[name] for name in momentum}})
     schedule = RecipeSchedule(optimizer, read_recipe(json.loads(recipe)), iterations)
+    optimizer.step()
     rates = []
     for iteration in range(1, iterations + 1):
         rates.append(float(optimizer.param_groups[0]["lr"]))
-        optimizer.step()
         try:
             schedule.step()
             if iteration % evaluate_every == 0:
                 schedule.evaluated(1.0)
-        except (ValueError, ArithmeticError) as error:
+        except Exception as error:  # whatever a class raises
             raise ScheduleError(
-                f"ends after {iteration - 1} of the {iterations} iterations ({' '.join(str(error).split())}); "
-                "let it last as long as the budget"
+                f"goes no further than iteration {iteration - 1} of {iterations} "
+                f"({' '.join(str(error).split())}); mend its arguments"
             ) from error
     return rates
 
@@ -141,7 +138,7 @@ def _check_absolute_rates(task: Task, entry: str) -> None:
     lowest = _lowest(task, SearchId(entry, "lr"))
     for name, value in task.recipe.schedule.arguments.items() if task.recipe.schedule else ():
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_rate(name) and number and lowest is not None and value > lowest:
+        if is_rate(name) and name != PEAK and number and lowest is not None and value > lowest:
             raise task.error(
                 f"recipe.schedule.{name} is {value:g}, and the lr of {entry} may be as low as {lowest:g}; give "
                 f"{{times: FACTOR}} of the peak, or a higher lower limit in search.limits.lr",

@@ -13,16 +13,23 @@ from lrsearch.task.model import Mode, Recipe, Schedule
 
 _WHOLE_BUDGET = ("T_max", "total_iters", "total_steps")
 """Arguments that say how long a schedule is."""
-_PEAK = "max_lr"
-_SET_HERE = {"optimizer": "the entry's", "last_epoch": "the replica's own", _PEAK: "the entry's lr"}
+PEAK = "max_lr"
+_SET_HERE = {"optimizer": "the entry's", "last_epoch": "the replica's own", PEAK: "the entry's lr"}
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be; ``argument`` is the one of it that is wrong, if it is one."""
+    """A schedule that cannot be.
 
-    def __init__(self, problem: str, argument: str = "") -> None:
-        super().__init__(f"recipe.schedule{f'.{argument}' if argument else ''} {problem}")
-        self.argument = argument
+    Args:
+        problem: what is wrong with ``argument`` of the schedule, or with the schedule.
+        argument: which it is, if it is one.
+        place: the key of ``recipe`` to mend, dotted; that of the argument unless given.
+    """
+
+    def __init__(self, problem: str, argument: str = "", place: str = "") -> None:
+        key = f"schedule.{argument}" if argument else "schedule"
+        super().__init__(f"recipe.{key} {problem}")
+        self.place = place or key
 
 
 class RecipeSchedule(LRScheduler):
@@ -56,13 +63,14 @@ class RecipeSchedule(LRScheduler):
             if recipe.schedule is None
             else _made(recipe.schedule, self._stand_in, self._peak, iterations - self._warmup, mode)
         )
+        self._stand_in.step()  # once is enough for schedules, which want to see an update before their own step
         super().__init__(optimizer)
 
     def step(self, epoch: int | None = None) -> None:
         """Go on to the next iteration's rate; ``epoch`` is there for torch's sake and not heeded."""
-        if self.last_epoch >= self._warmup and isinstance(self._inner, LRScheduler):
-            self._stand_in.step()
-            self._inner.step()
+        by_iteration = self._inner is not None and not isinstance(self._inner, ReduceLROnPlateau)
+        if by_iteration and self.last_epoch >= self._warmup:
+            self._inner.step()  # type: ignore[union-attr]
         super().step()
         if getattr(self._inner, "cycle_momentum", False):
             self._pass_on_momentum()
@@ -123,7 +131,7 @@ class StandIn(Optimizer):
         super().__init__([torch.zeros(1)], dict(kept, lr=float(defaults["lr"])))
 
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Nothing to train; schedules want to see an update before each of their steps."""
+        """Nothing to train."""
 
     def values(self) -> dict[str, Any]:
         """Give the group's numbers."""
@@ -185,9 +193,7 @@ def _asks_for(kind: type[Any]) -> str:
     return "schedules" if any("LRScheduler" in annotation for annotation in required) else ""
 
 
-def _made(
-    schedule: Schedule, stand_in: StandIn, peak: float, iterations: int, mode: Mode
-) -> LRScheduler | ReduceLROnPlateau:
+def _made(schedule: Schedule, stand_in: StandIn, peak: float, iterations: int, mode: Mode) -> LRScheduler:
     """Make the class of torch, over the iterations after the warm-up."""
     kind = schedule_class(schedule.name)
     accepted = inspect.signature(kind).parameters
@@ -200,15 +206,15 @@ def _made(
         arguments = {name: iterations for name in _WHOLE_BUDGET if name in accepted} | arguments
     if "step_size_up" in accepted:
         arguments = {"step_size_up": max(1, iterations // 2)} | arguments
-    if _PEAK in accepted:
-        arguments[_PEAK] = peak
+    if PEAK in accepted:
+        arguments[PEAK] = peak
     if kind is ReduceLROnPlateau:
         arguments["mode"] = mode
     for name, parameter in accepted.items():
         if parameter.default is inspect.Parameter.empty and name not in (*arguments, "optimizer"):
             raise ScheduleError(f"{schedule.name} needs {name}; give {{name: {schedule.name}, {name}: ...}}")
     try:
-        made: LRScheduler | ReduceLROnPlateau = kind(stand_in, **arguments)
+        made: LRScheduler = kind(stand_in, **arguments)
     except Exception as error:  # whatever a class raises: no two of them check alike
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ScheduleError(f"{schedule.name} cannot be made: {reason}; mend its arguments") from error

@@ -93,6 +93,34 @@ def test_a_replica_goes_on_to_the_same_end(task: Task, entry: str, after: int, t
     assert differences(straight, end_of(resumed, tmp_path / "b.pt")) == []
 
 
+RECIPES = {
+    "warm-up and cosine": "{warmup: 7, schedule: {name: CosineAnnealingLR, eta_min: {times: 0.1}}}",
+    "one cycle": "{schedule: OneCycleLR}",
+    "cyclic": "{schedule: {name: CyclicLR, base_lr: {times: 0.1}, step_size_up: 3}}",
+    "steps": "{schedule: {name: MultiStepLR, milestones: [6, 12]}}",
+    "plateau": "{warmup: 3, schedule: {name: ReduceLROnPlateau, patience: 0, threshold: 0.5}}",
+    "accumulated": "{accumulate: 3, gradient_clip: 1}",
+    "groups": '{groups: [{match: "*.bias", weight_decay: 0}, {match: "0.*", lr_times: 0.1}], warmup: 7}',
+}
+
+
+@pytest.mark.parametrize("after", [0, 5, 15])
+@pytest.mark.parametrize("entry", ["sgd", "adam", "cprop_adam", "loader", "carried"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_replica_goes_on_with_its_recipe(
+    make_task: MakeTask, recipe: str, entry: str, after: int, tmp_path: Path
+) -> None:
+    task = make_task(
+        ("\n  sgd: {lr: {start: 0.1}}\n", ENTRIES),
+        ("optimizers:", f"recipe: {RECIPES[recipe]}\noptimizers:"),
+    )
+    straight = end_of(Replica(task, spec_of(task, entry), tmp_path / "a.pt"), tmp_path / "a.pt")
+    interrupted(task, entry, after, tmp_path / "b.pt")
+    resumed = Replica(task, spec_of(task, entry), tmp_path / "b.pt")
+    assert [e.iteration for e in resumed.curve] == list(range(0, after + 1, 5))
+    assert differences(straight, end_of(resumed, tmp_path / "b.pt")) == []
+
+
 FINISH = """
 import sys
 from pathlib import Path
