@@ -110,7 +110,7 @@ def _callable_problems(block: TaskBlock) -> Iterator[Problem]:
 def _auto_problems(block: TaskBlock, entries: Mapping[str, Entry]) -> Iterator[Problem]:
     for entry in entries.values() if "loop" in block.model_fields_set else ():
         for search, searched in entry.searches():
-            if searched.start is None and searched.ladder_name == "lr":
+            if searched.awaits_range_test and searched.ladder_name == "lr":
                 key = ("optimizers", entry.name, *search.hyperparameter.split("."), "start")
                 yield Problem(
                     key,

@@ -75,6 +75,11 @@ class Searched:
         return LADDERS[self.ladder_name]
 
     @property
+    def awaits_range_test(self) -> bool:
+        """Whether a range test is yet to propose the start."""
+        return self.start is None and self.scaling is None
+
+    @property
     def guess(self) -> float:
         """The start, or what stands in for one that is not proposed yet."""
         return self.nearest(FALLBACK_START) if self.start is None else self.start

@@ -100,7 +100,7 @@ def _starts(entries: Mapping[str, Entry]) -> Iterable[Problem]:
 
     for entry in entries.values():
         for own, searched in entry.searches():
-            waits_for = next(searches_before(own), None) if _needs_a_range_test(searched) else None
+            waits_for = next(searches_before(own), None) if searched.awaits_range_test else None
             if waits_for is not None:
                 key = ("optimizers", own.entry, *own.hyperparameter.split("."), "start")
                 yield Problem(
@@ -108,10 +108,6 @@ def _starts(entries: Mapping[str, Entry]) -> Iterable[Problem]:
                     f"{dotted(key)} is auto, but its trainings wait for the search {waits_for}, and a range test "
                     "is made before all searches; give a number",
                 )
-
-
-def _needs_a_range_test(searched: Searched) -> bool:
-    return searched.start is None and searched.scaling is None
 
 
 def _circle(document: Document, entries: Mapping[str, Entry]) -> Iterable[Problem]:

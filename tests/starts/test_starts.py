@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from lrsearch.errors import TaskError
 from lrsearch.starts import propose_starts
 from lrsearch.store.memory import MemoryStore
 from lrsearch.task import RangeTest, Task, parse_task
@@ -102,3 +103,38 @@ def test_it_says_what_was_suggested(task: Task) -> None:
         f"sgd/lr: starts from {found.searches()[SGD].start:g}, as its range test "
         f"({iterations} iterations on 2 seeds) suggests\n"
     )
+
+
+@pytest.fixture
+def scaling(task: Task) -> Task:
+    """The task with one search that begins where another study's result points, and one that a range test begins."""
+    content = """\
+lrsearch: 0.1.0
+task: there
+metric: {name: train_loss, iteration: 20}
+chosen: {adam: {optimizer: adam, hyperparameters: {lr: 0.01}}}
+"""
+    (task.folder / "chosen.yaml").write_text(content)
+    start = "{from: chosen.yaml, rule: sqrt, times: 4}"
+    text = TASK.replace("adam: {lr: {start: auto}}", f"adam: {{lr: {{start: {start}}}}}")
+    return parse_task(text, task.path, shown_as="bowl.yaml")
+
+
+def test_another_result_is_read_once(scaling: Task) -> None:
+    store = MemoryStore()
+    first = propose_starts(scaling, store, [ADAM], quiet())
+    (scaling.folder / "chosen.yaml").unlink()
+    assert propose_starts(scaling, store, [ADAM], quiet()) == first
+    assert first.searches()[ADAM].start == 0.03
+
+
+def test_a_file_that_is_not_there_is_found_out_before_any_range_test(scaling: Task) -> None:
+    (scaling.folder / "chosen.yaml").unlink()
+
+    def never() -> None:
+        raise AssertionError("a range test was made")
+
+    with pytest.raises(
+        TaskError, match=r"^bowl.yaml:7:23 optimizers.adam.lr.start.from is chosen.yaml, which does"
+    ):
+        propose_starts(scaling, MemoryStore(), [SGD, ADAM], quiet(), never)

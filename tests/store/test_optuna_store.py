@@ -17,8 +17,8 @@ from optuna.trial import TrialState
 
 from lrsearch.errors import StudyLockedError, StudyMismatchError, StudyNotFoundError, UsageError
 from lrsearch.store.optuna import OptunaStore, open_store, read_study, shown_url, study_names
-from lrsearch.task import Task, parse_task
-from lrsearch.task.fingerprint import fingerprint, identity_of
+from lrsearch.task import RangeTest, Task, parse_task
+from lrsearch.task.fingerprint import fingerprint, identity_of, of_entry
 from lrsearch.trial import Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Stopped, TrialSpec
 
 TASK = """
@@ -457,3 +457,14 @@ def test_an_unreachable_storage_is_one_line_without_the_password(url: str, act: 
     assert "\n" not in message
     assert message.startswith("cannot open the storage ")
     assert "check the URL" in message
+
+
+def test_a_range_test_from_before_there_were_other_proposals_is_read(opened: Open, tmp_path: Path) -> None:
+    opened(text := TASK.replace("{start: 0.1}", "{start: auto}"))
+    task = write_task(tmp_path, text)
+    study = optuna.load_study(study_name="digits/sgd/lr", storage=url_of(tmp_path))
+    of = fingerprint(of_entry(identity_of(task), "sgd"))
+    kept = {"of": of, "rates": [1e-7, 10.0], "losses": [[2.0, 1.0], [2.0]], "suggested": 0.3}
+    study.set_user_attr("lrsearch range test", kept)
+    expected = {SGD: (RangeTest((1e-7, 10.0), ((2.0, 1.0), (2.0,)), 0.3),)}
+    assert read_study(url_of(tmp_path), "digits").proposed_starts == expected

@@ -13,6 +13,7 @@ from lrsearch.task import (
     Position,
     RangeTest,
     Resources,
+    Scaling,
     Searched,
     Shared,
     load_task,
@@ -246,3 +247,10 @@ def refusal(path: str) -> str:
     with pytest.raises(TaskError) as raised:
         load_task(path)
     return str(raised.value)
+
+
+def test_a_loop_may_start_where_another_result_points() -> None:
+    start = "lr: {start: {from: chosen.yaml, rule: same}}"
+    text = SMALLEST.replace("workload:", "loop:").replace("lr: 0.1", start)
+    (searched,) = parse_task(text, Path("small.yaml")).searches().values()
+    assert searched.scaling == Scaling("chosen.yaml", "same")

@@ -11,7 +11,7 @@ import yaml
 from yamlcore import CoreLoader
 
 from lrsearch.errors import TaskError
-from lrsearch.task import parse_task, task_schema
+from lrsearch.task import Scaling, parse_task, task_schema
 
 ROOT = Path(__file__).parents[2]
 GOOD = [*sorted((ROOT / "tasks").glob("*.yaml")), ROOT / "lrsearch/task/templates/NAME.yaml"]
@@ -59,6 +59,10 @@ BAD = [
     ("{start: 0.1}", "{start: 0.1, of: sgd}"),
     ("{start: 0.1}", "{from: 0.1}"),
     ("{start: 0.1}", "{start: automatic}"),
+    ("{start: 0.1}", "{start: {from: chosen.yaml}}"),
+    ("{start: 0.1}", "{start: {from: chosen.yaml, rule: cubic}}"),
+    ("{start: 0.1}", "{start: {from: chosen.yaml, rule: linear, times: 0}}"),
+    ("{start: 0.1}", "{start: {from: chosen.yaml, rule: linear, of: sgd}}"),
     ("ladder: lr", "ladder: log"),
     ("torch.optim:SGD", "SGD"),
     ("beta: 0.999", "beta: true"),
@@ -97,6 +101,14 @@ def _fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_a_file_with_every_key_is_good_for_both() -> None:
     assert not errors(EVERY_KEY)
     assert parse_task(EVERY_KEY, Path("mine.yaml")).seeds == 5
+
+
+def test_a_start_may_scale_another_result_for_both() -> None:
+    rule = "{from: ../chosen.yaml, rule: linear, by: batch_size, entry: adam}"
+    text = EVERY_KEY.replace("lr: {start: 0.1}", f"lr: {{start: {rule}}}")
+    assert not errors(text)
+    (searched, *_) = parse_task(text, Path("mine.yaml")).searches().values()
+    assert searched.scaling == Scaling("../chosen.yaml", "linear", "batch_size", here=64.0, entry="adam")
 
 
 def test_a_start_may_be_auto_for_both() -> None:
