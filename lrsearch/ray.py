@@ -218,7 +218,7 @@ class BracketSearch(Searcher):
     def _load(self, path: Path) -> None:
         try:
             saved = json.loads(path.read_text(encoding="utf-8"))
-            of, replicas = saved["search"], [_from_json(record) for record in saved["trials"]]
+            of, replicas = dict(saved["search"]), [_from_json(record) for record in saved["trials"]]
         except OSError as error:
             raise UsageError(f"{path} cannot be read ({error.strerror}); check the path") from None
         except (ValueError, TypeError, KeyError):
