@@ -1,4 +1,4 @@
-"""Runs replicas as Ray Tune trials. The only file that imports Ray.
+"""Runs replicas as Ray Tune trials.
 
 Ray Tune runs what the dispatcher asks for and tells it what came of it; it decides nothing and keeps nothing. Its own
 snapshots are never read: each run is a fresh ``Tuner``.

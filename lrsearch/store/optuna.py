@@ -1,8 +1,8 @@
 """Results in Optuna: one study a search (``TASK/ENTRY/HYPERPARAMETER``), one trial a replica.
 
-The only file that imports Optuna. Trials are written through Optuna's storage interface, whose calls are single
-transactions, with parameters as distributions and evaluations as intermediate values, so that Optuna's own plots and
-dashboard show a search as they would any other. What Optuna has no place for stands in user attributes.
+Trials are written through Optuna's storage interface, whose calls are single transactions, with parameters as
+distributions and evaluations as intermediate values, so that Optuna's own plots and dashboard show a search
+as they would any other. What Optuna has no place for stands in user attributes.
 """
 
 import logging
