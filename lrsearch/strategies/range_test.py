@@ -6,7 +6,7 @@ from statistics import fmean
 
 from lrsearch.ladder import LR
 
-SHARE = 0.3
+SHARE = 0.2
 """The share of its whole fall that the loss has made at the rate that is suggested.
 
 At half of the fall the rate is, in the middle, that which is best for a whole training; the bracket begins with the
