@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from lrsearch.task.model import ProposedStart, Task
+from lrsearch.task.model import Task
+from lrsearch.task.starts import ProposedStart
 from lrsearch.trial import Curve, Evaluation, Outcome, SearchId, Trial, TrialSpec
 
 

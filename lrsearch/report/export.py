@@ -25,9 +25,9 @@ from lrsearch.searches import (
     skips_of,
     value_of,
 )
-from lrsearch.task.model import CPROP_PREFIX, Entry, RangeTest, Task
+from lrsearch.task.model import CPROP_PREFIX, Entry, Task
 from lrsearch.task.recipe import written
-from lrsearch.task.scaling import ScaledStart
+from lrsearch.task.starts import RangeTest, ScaledStart
 from lrsearch.trial import SearchId, Stopped
 from lrsearch.verdict import Row, Verdict
 

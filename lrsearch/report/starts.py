@@ -2,8 +2,8 @@
 
 from lrsearch.report.numbers import count_text, value_text
 from lrsearch.searches import SearchState
-from lrsearch.task.model import RangeTest, Searched
-from lrsearch.task.scaling import ScaledStart
+from lrsearch.task.model import Searched
+from lrsearch.task.starts import RangeTest, ScaledStart
 
 _RULES = {
     "linear": "linear scaling",

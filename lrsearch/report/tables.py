@@ -20,7 +20,8 @@ from lrsearch.report.starts import held_text, start_text
 from lrsearch.report.strip import strip, strip_width, style_of
 from lrsearch.searches import SearchState, nothing_to_wait_for
 from lrsearch.task.horizon import warnings_of
-from lrsearch.task.model import RangeTest, Task
+from lrsearch.task.model import Task
+from lrsearch.task.starts import RangeTest
 from lrsearch.trial import SearchId
 
 STATE_WIDTH = 22

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lrsearch.store.record import with_evaluation
-from lrsearch.task.model import ProposedStart
+from lrsearch.task.starts import ProposedStart
 from lrsearch.trial import Curve, Evaluation, Outcome, SearchId, Trial, TrialSpec
 
 

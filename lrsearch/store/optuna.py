@@ -34,7 +34,8 @@ from lrsearch.store.record import (
 )
 from lrsearch.store.url import shown_url as shown_url
 from lrsearch.task.fingerprint import Identity, differences, fingerprint, of_entry
-from lrsearch.task.model import ProposedStart, Searched, Task
+from lrsearch.task.model import Searched, Task
+from lrsearch.task.starts import ProposedStart
 from lrsearch.trial import (
     Curve,
     Diverged,

@@ -9,8 +9,7 @@ from typing import Any
 
 from lrsearch.errors import UsageError
 from lrsearch.task.fingerprint import Identity
-from lrsearch.task.model import ProposedStart, RangeTest
-from lrsearch.task.scaling import ScaledStart, Scaling
+from lrsearch.task.starts import ProposedStart, RangeTest, ScaledStart, Scaling
 from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Stopped, Trial
 
 

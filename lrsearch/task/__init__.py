@@ -6,15 +6,13 @@ from lrsearch.task.model import (
     Entry,
     Metric,
     Position,
-    ProposedStart,
-    RangeTest,
     Resources,
     Searched,
     Shared,
     Task,
 )
-from lrsearch.task.scaling import ScaledStart, Scaling
 from lrsearch.task.schema import task_schema
+from lrsearch.task.starts import ProposedStart, RangeTest, ScaledStart, Scaling
 from lrsearch.task.template import write_template
 
 __all__ = [

@@ -18,8 +18,8 @@ from lrsearch.task.document import (
     shown,
 )
 from lrsearch.task.model import CPROP_PREFIX, Entry, Hyperparameter, Searched, Shared
-from lrsearch.task.scaling import Scaling
 from lrsearch.task.schema import EntryBlock, ScalingBlock, SearchBlock, ShareBlock, TaskBlock
+from lrsearch.task.starts import Scaling
 from lrsearch.trial import SearchId
 
 DEFAULT_LIMITS: dict[LadderName, tuple[float, float]] = {

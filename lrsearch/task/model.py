@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from lrsearch.errors import TaskError
 from lrsearch.ladder import LADDERS, Ladder, LadderName
-from lrsearch.task.scaling import ScaledStart, Scaling
+from lrsearch.task.starts import FALLBACK_START, ProposedStart, RangeTest, ScaledStart, Scaling
 from lrsearch.trial import SearchId
 
 Mode = Literal["min", "max"]
@@ -25,34 +25,6 @@ NOT_IN_A_FILE = "__main__:"
 
 CPROP_PREFIX = "cprop."
 """What the names of CProp's own hyperparameters and options begin with."""
-
-
-FALLBACK_START = 0.01
-"""Where the search of a learning rate begins if its range test suggests nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class RangeTest:
-    """What a learning-rate range test gave (Smith, arXiv:1506.01186): the rate rises over one short training.
-
-    Attributes:
-        rates: the learning rate of each iteration, rising by equal ratios.
-        losses: the training loss of each iteration before its update, a row a seed; shorter where it diverged.
-        suggested: the start that was read off them; None if there was nothing to read.
-    """
-
-    rates: tuple[float, ...]
-    losses: tuple[tuple[float, ...], ...]
-    suggested: float | None
-
-    @property
-    def iterations(self) -> int:
-        """Iterations trained, over all seeds."""
-        return sum(len(row) for row in self.losses)
-
-
-ProposedStart = RangeTest | ScaledStart
-"""What proposes a start that the task does not give as a number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from lrsearch.task.fields import Count, Examples, Finite, Name, Positive, Text, 
 from lrsearch.task.fields import absent as _absent
 from lrsearch.task.fields import wanted as _wanted
 from lrsearch.task.recipe_schema import RECIPE_TAGS, RecipeBlock
-from lrsearch.task.scaling import POWERS, Rule
+from lrsearch.task.starts import POWERS, Rule
 
 _GPUS = "0, a fraction of one GPU such as 0.25, or a whole number"
 _START = "a number, or auto, or {from: CHOSEN.yaml, rule: RULE}"

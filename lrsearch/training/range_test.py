@@ -13,7 +13,8 @@ import torch
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.searches import hyperparameters_of
 from lrsearch.strategies.range_test import suggest
-from lrsearch.task.model import RangeTest, Searched, Task
+from lrsearch.task.model import Searched, Task
+from lrsearch.task.starts import RangeTest
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.recipe import clip_gradient, prepare_model, set_precision, take_gradient

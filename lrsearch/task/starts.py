@@ -1,4 +1,4 @@
-"""Starts that scale another study's learning rate by a named rule: what a task asks for, and what came of it."""
+"""What proposes a start that the task does not give as a number: a range test, or another study's result."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,6 +7,29 @@ Rule = Literal["linear", "sqrt", "inverse", "same"]
 
 POWERS: dict[Rule, float] = {"linear": 1.0, "sqrt": 0.5, "inverse": -1.0, "same": 0.0}
 """To which power each rule raises the ratio before the learning rate is multiplied by it."""
+
+FALLBACK_START = 0.01
+"""Where the search of a learning rate begins if its range test suggests nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTest:
+    """What a learning-rate range test gave (Smith, arXiv:1506.01186): the rate rises over one short training.
+
+    Attributes:
+        rates: the learning rate of each iteration, rising by equal ratios.
+        losses: the training loss of each iteration before its update, a row a seed; shorter where it diverged.
+        suggested: the start that was read off them; None if there was nothing to read.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[tuple[float, ...], ...]
+    suggested: float | None
+
+    @property
+    def iterations(self) -> int:
+        """Iterations trained, over all seeds."""
+        return sum(len(row) for row in self.losses)
 
 
 def rescale(lr: float, ratio: float, rule: Rule) -> float:
@@ -83,3 +106,7 @@ class ScaledStart:
     def iterations(self) -> int:
         """Iterations trained for it: none."""
         return 0
+
+
+ProposedStart = RangeTest | ScaledStart
+"""What proposes a start that the task does not give as a number."""

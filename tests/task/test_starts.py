@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lrsearch.ladder import LR
 from lrsearch.task import RangeTest, ScaledStart, Scaling, Searched
-from lrsearch.task.scaling import POWERS, Rule, rescale
+from lrsearch.task.starts import POWERS, Rule, rescale
 
 LRS = st.floats(1e-8, 1e3)
 RATIOS = st.floats(1e-6, 1e6)
