@@ -14,6 +14,7 @@ from lrsearch.report.numbers import (
     spread_text,
     value_text,
 )
+from lrsearch.report.recipe import is_peak
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.starts import held_text
 from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
@@ -53,7 +54,8 @@ def limits_key(search: SearchId) -> str:
 def _bracketed(task: Task, state: SearchState, verdict: Verdict) -> str:
     below, above = verdict.bracket
     if preferred := _preferred(task, state, verdict):
-        return f"{_choice(state, verdict)}: {preferred}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
+        choice = f"{_choice(task, state, verdict)}: {preferred}"
+        return f"{choice}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
     match below, above:
         case None, float():
             place = f"the lowest there is, and {value_text(above)} is worse"
@@ -61,7 +63,7 @@ def _bracketed(task: Task, state: SearchState, verdict: Verdict) -> str:
             place = f"the highest there is, and {value_text(below)} is worse"
         case _:
             place = f"bracketed by {_value(below)} and {_value(above)}"
-    return f"{_choice(state, verdict)}: {place}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
+    return f"{_choice(task, state, verdict)}: {place}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
 
 
 def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> str:
@@ -69,7 +71,7 @@ def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> st
     limit, beyond = (lowest, "lower") if side == "lowest" else (highest, "higher")
     preferred = (words := _preferred(task, state, verdict)) and f"{words}; "
     return (
-        f"{_choice(state, verdict)}: {preferred}the best lies at the {side} limit ({value_text(limit)}), "
+        f"{_choice(task, state, verdict)}: {preferred}the best lies at the {side} limit ({value_text(limit)}), "
         f"so what is beyond it is unknown, {_mean(task, verdict)}; "
         f"give a {beyond} limit in {limits_key(state.search)} and run again."
     )
@@ -213,8 +215,9 @@ def _tie(finding: Finding) -> str:
     return f"{value_text(finding.value)} ({difference} {worse})"
 
 
-def _choice(state: SearchState, verdict: Verdict) -> str:
-    return f"{state.search} = {_value(verdict.chosen)}"
+def _choice(task: Task, state: SearchState, verdict: Verdict) -> str:
+    peak = " at its peak" if is_peak(task, state.search) else ""
+    return f"{state.search} = {_value(verdict.chosen)}{peak}"
 
 
 def _mean(task: Task, verdict: Verdict) -> str:

@@ -14,6 +14,7 @@ from lrsearch.report.board import ending_text, more_text
 from lrsearch.report.findings import Finding, Mark, findings, iterations_saved
 from lrsearch.report.metrics import metrics_text, other_metrics
 from lrsearch.report.numbers import and_text, count_text, difference_text, places_of, value_text, with_places
+from lrsearch.report.recipe import recipe_text
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import seeds_looked_at, sentence
 from lrsearch.report.starts import held_text, start_text
@@ -186,7 +187,7 @@ def spent_text(task: Task, state: SearchState) -> str:
 
 
 def footnote(task: Task) -> str:
-    """Say what the columns of the evidence mean."""
+    """Say what the columns of the evidence mean, and how each training went."""
     smoothed = task.metric.window > 1
     window = f", the mean of its last {task.metric.window} evaluations" if smoothed else ""
     last = " Last: the last evaluation alone, over seeds." if smoothed else ""
@@ -195,6 +196,7 @@ def footnote(task: Task) -> str:
         f"{task.metric.name} at iteration {task.budget.iterations}{window}, better if {better}: mean and "
         f"standard deviation over seeds.{last} Worse by: mean difference to the chosen one on the same seeds ± its "
         "standard error, against the chosen one's mean."
+        f"{f' {recipe}' if (recipe := recipe_text(task)) else ''}"
     )
 
 

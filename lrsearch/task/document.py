@@ -177,7 +177,7 @@ class _Loader(CoreLoader):  # type: ignore[misc]
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
-            self._refuse("an alias (*) stands here; write the value out", event)
+            self._refuse("an alias (*) stands here; write the value out, in quotes if it is text", event)
         if event.anchor is not None:
             self._refuse("an anchor (&) stands here; write the value out wherever it is needed", event)
         if getattr(event, "tag", None) is not None:

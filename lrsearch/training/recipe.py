@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,9 +32,16 @@ def clip_gradient(recipe: Recipe, parameters: Iterable[Tensor]) -> None:
 
 def prepare_model(recipe: Recipe, model: nn.Module) -> None:
     """Let the model be compiled when it is first called, if the recipe says so; its parameters keep their names."""
-    if recipe.compile:
-        torch.compiler.reset()  # what earlier models compiled counts towards torch's limit of recompilations
-        model.compile()
+    if not recipe.compile:
+        return
+    torch.compiler.reset()  # what earlier models compiled counts towards torch's limit of recompilations
+    forward = model.forward
+
+    # A frame of ours: model.compile() passes over those of torch.nn, and with them over a whole nn.Sequential.
+    def compiled(*arguments: Any, **options: Any) -> Any:
+        return forward(*arguments, **options)
+
+    model.forward = torch.compile(compiled)
 
 
 @contextmanager

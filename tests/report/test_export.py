@@ -26,7 +26,7 @@ from lrsearch.ladder import LR
 from lrsearch.report import export
 from lrsearch.report.export import chosen, to_yaml, write_yaml
 from lrsearch.store.memory import MemoryStore
-from lrsearch.task.model import Metric, Recipe, SearchSettings, Shared
+from lrsearch.task.model import Metric, ParameterGroup, Recipe, Schedule, SearchSettings, Shared
 from lrsearch.trial import SearchId, Stopped, TrialSpec
 
 MADE_WITH = {"torch": "2.13.0", "device": "cpu", "date": "2026-11-23T11:40:00Z"}
@@ -240,6 +240,18 @@ def test_a_recipe_other_than_the_usual_stands_at_the_top():
     run = Run(sgd(0.1, (1e-8, 1e3), recipe=Recipe(gradient_clip=0.25, precision="bf16"))).go()
     assert content(run)["recipe"] == {"gradient_clip": 0.25, "precision": "bf16"}
     assert "recipe" not in content(Run(sgd(0.1, (1e-8, 1e3))).go())
+
+
+def test_a_recipe_comes_back_from_the_file(tmp_path):
+    recipe = Recipe(
+        schedule=Schedule("CosineAnnealingLR", {"eta_min": {"times": 0.1}}),
+        warmup=0.1,
+        accumulate=2,
+        groups=(ParameterGroup("*.bias", 0.5, {"weight_decay": 0.0}),),
+    )
+    write_yaml(tmp_path / "chosen.yaml", content(Run(sgd(0.1, (1e-8, 1e3), recipe=recipe)).go()))
+    read = load_chosen(tmp_path / "chosen.yaml")["sgd"]
+    assert (read.recipe, read.iterations, read.mode) == (recipe, 5000, "min")
 
 
 def test_a_metric_that_is_to_be_high_or_of_some_examples_says_so():

@@ -16,8 +16,9 @@ from report_runs import (
 )
 
 from lrsearch.report.numbers import bound_text
+from lrsearch.report.recipe import recipe_text
 from lrsearch.report.sentences import sentence
-from lrsearch.task.model import SearchSettings
+from lrsearch.task.model import ParameterGroup, Recipe, Schedule, SearchSettings
 from lrsearch.trial import SearchId, TrialSpec
 
 SGD = SearchId("sgd", "lr")
@@ -165,3 +166,29 @@ def test_a_search_that_adds_seeds_says_why_it_gave_up():
     run = Run(sgd(0.1, (1e-8, 1e3), settings=SearchSettings(resolve=True, tolerance=1e-4)), loss).go()
     gave_up = r"; it ended with [358] seeds, as 10 would hardly resolve it: give a larger search.max_seeds or tolerance"
     assert re.search(gave_up, said(run)), said(run)
+
+
+def test_a_rate_that_changes_is_named_by_its_peak():
+    recipe = Recipe(schedule=Schedule("CosineAnnealingLR", {"eta_min": {"times": 0.1}}), warmup=0.1)
+    run = Run(sgd(0.1, (1e-8, 1e3), recipe=recipe)).go()
+    assert re.match(r"sgd/lr = [0-9.]+ at its peak: bracketed by", said(run))
+
+
+def test_a_recipe_is_named_whole():
+    recipe = Recipe(
+        gradient_clip=1.0,
+        precision="bf16",
+        schedule=Schedule("CosineAnnealingLR", {"eta_min": {"times": 0.1}}),
+        warmup=0.1,
+        accumulate=2,
+        compile=True,
+        groups=(ParameterGroup("*.bias", 0.5, {"weight_decay": 0.0}),),
+    )
+    assert recipe_text(sgd(0.1, (1e-8, 1e3), recipe=recipe)) == (
+        "Recipe: lr is the peak of a warm-up of 500 iterations and CosineAnnealingLR (eta_min 0.1 of the peak); "
+        "2 batches an iteration; gradients clipped to norm 1; bf16; compiled; *.bias at lr_times 0.5, weight_decay 0."
+    )
+
+
+def test_the_usual_recipe_is_not_named():
+    assert recipe_text(sgd(0.1, (1e-8, 1e3))) == ""

@@ -28,6 +28,47 @@ BAD = [
         TASK + "recipe: {clip: 1}\n",
         ":6:10 recipe.clip is not a key here; the keys are schedule, warmup, accumulate, compile, groups, gradient_clip, precision",
     ),
+    (
+        TASK + "recipe: {schedule: 3}\n",
+        ":6:10 recipe.schedule is 3; give a class of torch.optim.lr_scheduler, such as CosineAnnealingLR, or "
+        "{name: CLASS, ...}",
+    ),
+    (
+        TASK + "recipe: {schedule: {eta_min: 0}}\n",
+        ":6:10 recipe.schedule.name is missing; add name: CosineAnnealingLR",
+    ),
+    (
+        TASK + "recipe: {schedule: {name: StepLR, eta_min: {tims: 1}}}\n",
+        ":6:45 recipe.schedule.eta_min.tims is not a key here; did you mean times?",
+    ),
+    (
+        TASK + "recipe: {warmup: 1.5}\n",
+        ":6:10 recipe.warmup is 1.5; give a whole number of iterations of at least 1, or a fraction of them below 1",
+    ),
+    (
+        TASK + "recipe: {warmup: 100000}\n",
+        ":6:10 recipe.warmup takes 100000 iterations, and budget.iterations is 100; give fewer",
+    ),
+    (
+        TASK + "recipe: {warmup: 10}\nsearch: {race: true}\n",
+        ":7:10 search.race compares curves that recipe.warmup bends, one more than another; leave race out",
+    ),
+    (
+        TASK + "recipe: {groups: {match: x}}\n",
+        ':6:10 recipe.groups is a mapping; give a list of groups, such as [{match: "*.bias", weight_decay: 0}]',
+    ),
+    (
+        TASK + "recipe: {groups: [x]}\n",
+        ':6:19 recipe.groups[0] is "x"; give a mapping, such as groups: [{match: "*.bias", weight_decay: 0}]',
+    ),
+    (
+        TASK + "recipe: {groups: [{lr_times: 1}]}\n",
+        ':6:19 recipe.groups[0].match is missing; add match: "*.bias"',
+    ),
+    (
+        TASK + "recipe: {groups: [{match: x, weight_decay: zero}]}\n",
+        ':6:30 recipe.groups[0].weight_decay is "zero"; give a number',
+    ),
     (TASK + "recipe: {precision: half}\n", ':6:10 recipe.precision is "half"; give float32, tf32 or bf16'),
     (TASK + "seeds: {screen: 1}\n", ":6:1 seeds.confirm is missing; add confirm: 3"),
     (TASK + "seeds: {confirm: 3}\n", ":6:1 seeds.screen is missing; add screen: 1"),

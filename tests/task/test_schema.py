@@ -36,8 +36,15 @@ search:
   prefer: largest
   resolve: true
   max_seeds: 8
-  race: true
-recipe: {gradient_clip: 0.25, precision: bf16}
+  race: false
+recipe:
+  schedule: {name: CosineAnnealingLR, eta_min: {times: 0.1}, T_max: 4000}
+  warmup: 0.1
+  gradient_clip: 0.25
+  accumulate: 2
+  precision: bf16
+  compile: true
+  groups: [{match: "*.bias", weight_decay: 0}, {match: "body.*", lr_times: 0.1}]
 resources: {cpus: 2, gpus: 0.25}
 """
 
@@ -49,7 +56,19 @@ BAD = [
     ("lower_bound: 0", "lower_bound: zero"),
     ("prefer: largest", "prefer: best"),
     ("max_seeds: 8", "max_seeds: 0"),
-    ("race: true", "race: 1"),
+    ("race: false", "race: 1"),
+    ("times: 0.1}, T_max", "times: 2}, T_max"),
+    ("{times: 0.1}, T_max", "{time: 1}, T_max"),
+    ("{name: CosineAnnealingLR, eta", "{nam: CosineAnnealingLR, eta"),
+    ("{name: CosineAnnealingLR, eta_min: {times: 0.1}, T_max: 4000}", "3"),
+    ("{name: CosineAnnealingLR, eta_min: {times: 0.1}, T_max: 4000}", "[CosineAnnealingLR]"),
+    ("warmup: 0.1", "warmup: 0"),
+    ("accumulate: 2", "accumulate: 0"),
+    ("compile: true", "compile: 1"),
+    ('match: "*.bias", ', ""),
+    ("weight_decay: 0}", "weight_decay: none}"),
+    ("lr_times: 0.1", "lr_times: 0"),
+    ('[{match: "*.bias", weight_decay: 0}, {match: "body.*", lr_times: 0.1}]', '{match: "*.bias"}'),
     ("resolve: true", "resolve: 1"),
     ("gradient_clip: 0.25", "gradient_clip: 0"),
     ("precision: bf16", "precision: half"),

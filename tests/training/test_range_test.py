@@ -99,6 +99,21 @@ def test_the_gradient_is_clipped_as_in_the_task(make_task: MakeTask) -> None:
     assert all(len(row) == ITERATIONS for row in clipped.losses)
 
 
+@pytest.mark.parametrize("recipe", ["accumulate: 2", 'groups: [{match: "0.*", lr_times: 0.01}]'])
+def test_it_accumulates_and_groups_as_in_the_task(make_task: MakeTask, recipe: str) -> None:
+    plain = range_test(make_task(AUTO), SGD)
+    assert (
+        range_test(make_task(AUTO, ("arguments:", f"recipe: {{{recipe}}}\narguments:")), SGD).losses
+        != plain.losses
+    )
+
+
+def test_it_takes_no_heed_of_the_schedule(make_task: MakeTask) -> None:
+    recipe = "recipe: {warmup: 5, schedule: CosineAnnealingLR}"
+    scheduled = range_test(make_task(AUTO, ("arguments:", f"{recipe}\narguments:")), SGD)
+    assert scheduled == range_test(make_task(AUTO), SGD)
+
+
 def test_it_leaves_the_global_generators_to_those_who_seed_them(make_task: MakeTask) -> None:
     task = make_task(AUTO)
     first, second = range_test(task, SGD), range_test(task, SGD)

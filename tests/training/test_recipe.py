@@ -11,6 +11,7 @@ import yaml
 import yamlcore
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._dynamo.utils import counters
 
 from lrsearch import Workload
 from lrsearch.errors import TaskError
@@ -295,3 +296,39 @@ def test_a_checkpoint_that_takes_long_is_written_less_often(
     while replica.advance().outcome is None:
         pass
     assert len(saved) == saves
+
+
+def test_a_compiled_model_trains_as_it_does_without_and_keeps_its_names(
+    make_task: MakeTask, tmp_path: Path
+) -> None:
+    counters.clear()
+    still = "arguments: {kind: tensors}", "arguments: {kind: tensors, dropout: 0}"
+    states = []
+    for recipe in ("{}", "{compile: true}"):
+        replica = Replica(
+            make_task(still, ("optimizers:", f"recipe: {recipe}\noptimizers:")), SPEC, tmp_path / "a"
+        )
+        while replica.advance().outcome is None:
+            pass
+        replica.save()
+        state = load_checkpoint(tmp_path / "a")
+        assert state is not None
+        states.append(state["model"])
+    assert counters["stats"]["unique_graphs"] > 0, "nothing was compiled"
+    assert states[0].keys() == states[1].keys()
+    for name, value in states[0].items():
+        assert torch.allclose(value, states[1][name], atol=1e-5), name
+
+
+def test_a_model_that_cannot_be_compiled_is_one_line(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a compiler that is not there, as where none was installed."""
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    with pytest.raises(TaskError) as raised:
+        check_trains(make_task(("optimizers:", "recipe: {compile: true}\noptimizers:")))
+    assert str(raised.value).startswith(
+        "task.yaml:6:10 recipe.compile is true, and the model cannot be compiled here ("
+    )
+    assert "\n" not in str(raised.value)
