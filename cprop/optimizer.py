@@ -26,19 +26,18 @@ _ONE = torch.ones((), dtype=torch.float64)
 
 
 class CProp(Optimizer):
-    r"""Scales the update of any optimizer by past gradient conformity (arXiv:1912.11493, Algorithm 1).
+    """Scales the update of any optimizer by past gradient conformity (arXiv:1912.11493, Algorithm 1).
 
-    In each step, element by element, with :math:`g_t` the gradient and :math:`\Delta_t` the wrapped optimizer's update:
+    In each step, element by element, with ``g`` the gradient and ``d`` the wrapped optimizer's update:
 
-    .. math::
-        n_t &= 1 + \beta n_{t-1} = (1 - \beta^t) / (1 - \beta) \\
-        m_t &= m_{t-1} + (g_t - m_{t-1}) / n_t \\
-        S_t &= (1 - 1/n_t) (S_{t-1} + (g_t - m_{t-1})^2 / n_t) \\
-        \sigma_t &= \sqrt{S_t / (n_t - 1 + \epsilon)} + \epsilon \\
-        s_t &= \min(c \, \mathrm{erf}(|m_t| / (\sigma_t \sqrt 2)), 1) \\
-        \theta_t &= \theta_{t-1} + s_t \Delta_t
+        n      = 1 + beta n = (1 - beta^t) / (1 - beta)
+        m      = m + (g - old m) / n
+        S      = (1 - 1/n) (S + (g - old m)^2 / n)
+        sigma  = sqrt(S / (n - 1 + eps)) + eps
+        s      = min(c erf(|m| / (sigma sqrt 2)), 1)
+        theta  = theta + s d
 
-    :math:`m_t` and :math:`S_t` are the paper's :math:`\hat m_t` and :math:`\hat v_t - \hat m_t^2` in another, more
+    ``m`` and ``S`` are the paper's ``m_hat`` and ``v_hat - m_hat^2`` in another, more
     accurate order of arithmetic. The whole update is scaled, decoupled weight decay included, as the authors' own
     wrapper does. Conformity sees the gradient as the wrapped optimizer finds it: after clipping and unscaling, before
     weight decay; of several evaluations of a closure, the last.
@@ -66,15 +65,16 @@ class CProp(Optimizer):
         TypeError: ``optimizer`` is none or is a CProp, or a number is none.
         ValueError: An argument, or ``beta`` or ``c`` of a group, is out of range.
 
-    Gradients that agree keep the learning rate; gradients that disagree lose it:
+    Examples:
+        Gradients that agree keep the learning rate; gradients that disagree lose it:
 
-    >>> parameter = torch.nn.Parameter(torch.zeros(2))
-    >>> optimizer = CProp(torch.optim.SGD([parameter], lr=1.0), beta=0.9)
-    >>> for sign in (1.0, -1.0, 1.0, -1.0):
-    ...     parameter.grad = torch.tensor([1.0, sign])
-    ...     optimizer.step()
-    >>> [round(x, 2) for x in parameter.tolist()]
-    [-4.0, -1.25]
+        >>> parameter = torch.nn.Parameter(torch.zeros(2))
+        >>> optimizer = CProp(torch.optim.SGD([parameter], lr=1.0), beta=0.9)
+        >>> for sign in (1.0, -1.0, 1.0, -1.0):
+        ...     parameter.grad = torch.tensor([1.0, sign])
+        ...     optimizer.step()
+        >>> [round(x, 2) for x in parameter.tolist()]
+        [-4.0, -1.25]
     """
 
     optimizer: Optimizer
