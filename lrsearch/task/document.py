@@ -36,6 +36,7 @@ _IN_PLAIN_WORDS = {
     "sequence entries are not allowed here": "a list's dash cannot stand here; begin a new line before it",
     "but found another document": "a second document begins here; keep one task a file",
     "found unknown escape character": "this escape is not known between double quotes; use single quotes",
+    "expected alphabetic or numeric character": "text that begins with * or & stands here; put it in quotes",
     "expected escape sequence": "this escape is not known between double quotes; use single quotes",
 }
 

@@ -35,6 +35,7 @@ BAD = [
     ),
     ("name: !!str x\n", ":1:7 a tag (!) stands here; write a plain value, in quotes if it is text"),
     ("a: &a [1]\n", ":1:4 an anchor (&) stands here; write the value out wherever it is needed"),
+    ("a: *.bias\n", ":1:5 text that begins with * or & stands here; put it in quotes"),
     ("a: *a\n", ":1:4 an alias (*) stands here; write the value out, in quotes if it is text"),
     ("&x\nname: mine\n", ":1:1 an anchor (&) stands here; write the value out wherever it is needed"),
     (
