@@ -90,8 +90,16 @@ def nothing_left_behind(folder: Path, begun: Callable[[], bool]) -> Iterator[Non
 
 
 def check_address(address: str) -> None:
-    """Refuse an address where nobody listens: Ray itself would knock for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    """Refuse an address where nobody listens, for Ray itself would knock for minutes; and one of a Ray Client.
+
+    Through a client Tune would run in the cluster, without the study.
+    """
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"{address} is the address of a Ray Client, through which no search can run; run lrsearch on a machine of "
+            "the cluster with --address HOST:6379, or there by: ray job submit"
+        )
+    host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
         return  # "auto", or what only Ray understands
     try:

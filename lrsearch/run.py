@@ -4,10 +4,11 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +90,7 @@ def run(
     only: frozenset[str] | None = None,
     console: Console | None = None,
     started: float | None = None,
+    working_dir: Path | None = None,
 ) -> Result:
     """Search, or go on where the study stands; then write the report and the chosen values.
 
@@ -100,6 +102,7 @@ def run(
         only: entries to search, with those that they share values from.
         console: where progress is shown; nowhere if None.
         started: when the run began, by ``time.perf_counter``.
+        working_dir: the folder that is sent to the machines of a cluster; the task's own if None.
 
     Raises:
         UsageError: the task, its workload, its data or the study cannot be used; nothing was written.
@@ -117,9 +120,10 @@ def run(
             )  # what is wrong with them shows before anything is written
             identity = _finished(task, place) or with_data(identity_of(task), _check(task, engine, address))
             termination.check()
+            make = partial(make_engine, engine, place, address, working_dir, identity)
             with nothing_left_behind(place.folder, lambda: tally.begun):
                 task, coordinator, workers = _search(
-                    task, place, identity, engine, address, only, console, tally, termination
+                    task, place, identity, make, only, console, tally, termination
                 )
             if problem := failures(coordinator.states):
                 raise problem
@@ -157,14 +161,22 @@ def ended(states: Iterable[SearchState]) -> tuple[SearchState, ...]:
     return tuple(state for state in states if state.verdict is not None)
 
 
-def make_engine(engine: EngineName, place: Place, address: str | None = None) -> Engine:
+def make_engine(
+    engine: EngineName,
+    place: Place,
+    address: str | None = None,
+    working_dir: Path | None = None,
+    identity: Identity | None = None,
+) -> Engine:
     """Make what runs trainings; Ray is imported here and not before."""
     if engine == "ray":
         # Or Ray takes SIGTERM for a crash: it writes stack traces and aborts.
         os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
         from lrsearch.engine.ray import RayEngine
 
-        return RayEngine(place.checkpoints, address)
+        data = os.environ.get("LRSEARCH_DATA")
+        stays = [path.absolute() for path in (place.root, place.folder, *([Path(data)] if data else []))]
+        return RayEngine(place.checkpoints, address, working_dir, stays, identity)
     from lrsearch.engine.inline import InlineEngine
 
     return InlineEngine(place.checkpoints)
@@ -234,8 +246,7 @@ def _search(
     task: Task,
     place: Place,
     identity: Identity,
-    engine: EngineName,
-    address: str | None,
+    make: Callable[[], Engine],
     only: frozenset[str] | None,
     console: Console | None,
     tally: _Tally,
@@ -264,7 +275,7 @@ def _search(
 
         coordinator = Coordinator(task, store, only, observe)
         # Where nothing is left to train, neither torch nor Ray is imported.
-        runner = None if coordinator.done() else make_engine(engine, place, address)
+        runner = None if coordinator.done() else make()
         with progress.following(coordinator, workers=lambda: runner.workers if runner else 1):
             if runner is not None:
                 runner.run(task, coordinator)

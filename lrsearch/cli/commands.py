@@ -23,6 +23,7 @@ from lrsearch.cli.options import (
     Strict,
     StudyName,
     TaskFile,
+    WorkingDir,
 )
 from lrsearch.cli.output import print_files, print_plan, say, stdout_console, warn
 from lrsearch.cli.paper import paper
@@ -73,6 +74,7 @@ def run(
     only: Only = None,
     engine: Engine = EngineChoice.RAY,
     address: Address = None,
+    working_dir: WorkingDir = None,
     storage: Storage = None,
     root: Root = DEFAULT_ROOT,
     as_json: Json = False,
@@ -90,7 +92,7 @@ def run(
         place = Place(task.name, root, storage)
         print_plan(plan(task, _entries(task, only), place), as_json)
         return
-    _run(task, only, engine, address, storage, root, as_json, strict)
+    _run(task, only, engine, address, working_dir, storage, root, as_json, strict)
 
 
 @app.command()
@@ -99,6 +101,7 @@ def resume(
     only: Only = None,
     engine: Engine = EngineChoice.RAY,
     address: Address = None,
+    working_dir: WorkingDir = None,
     storage: Storage = None,
     root: Root = DEFAULT_ROOT,
     as_json: Json = False,
@@ -115,7 +118,7 @@ def resume(
         if study
         else studies.newest_unfinished(root, storage)
     )
-    _run(found.task, only, engine, address, storage, found.place.root, as_json, strict)
+    _run(found.task, only, engine, address, working_dir, storage, found.place.root, as_json, strict)
 
 
 @app.command()
@@ -271,6 +274,7 @@ def _run(
     only: list[str] | None,
     engine: EngineChoice,
     address: str | None,
+    working_dir: Path | None,
     storage: str | None,
     root: Path,
     as_json: bool,
@@ -282,17 +286,19 @@ def _run(
     from lrsearch.run import run as search
     from lrsearch.studies import Place
 
+    if working_dir is not None and address is None:
+        raise UsageError("--working-dir is what is sent to a cluster; give --address too, or leave it out")
     console = Console(stderr=True)
     place = Place(task.name, root, storage)
     entries = _entries(task, only)
     warn(task)
     try:
-        found = search(task, place, engine.value, address, entries, console, STARTED)
+        found = search(task, place, engine.value, address, entries, console, STARTED, working_dir)
     except KeyboardInterrupt as interrupt:
         # Only the run knows whether there is a study to go on with, only the command line how it was called.
         if not interrupt.args:
             raise StoppedError("stopped before anything was trained", interrupt) from interrupt
-        goes_on = _resume_line(place, engine, address, entries)
+        goes_on = _resume_line(place, engine, address, working_dir, entries)
         kept = "stopped; every finished training is kept. Go on with"
         raise StoppedError(f"{kept}: {goes_on}", interrupt) from interrupt
     # In a log the verdicts stand where they fell; below a display they are said once it is still.
@@ -321,7 +327,13 @@ def _entries(task: Any, only: list[str] | None) -> frozenset[str] | None:
     return frozenset(only) if only else None
 
 
-def _resume_line(place: Any, engine: EngineChoice, address: str | None, only: frozenset[str] | None) -> str:
+def _resume_line(
+    place: Any,
+    engine: EngineChoice,
+    address: str | None,
+    working_dir: Path | None,
+    only: frozenset[str] | None,
+) -> str:
     """The command that goes on with a study as it was run, but for a password in its storage's URL."""
     words = ["lrsearch", "resume", place.name]
     words += ["--studies", str(place.root)] if place.root != DEFAULT_ROOT else []
@@ -331,5 +343,6 @@ def _resume_line(place: Any, engine: EngineChoice, address: str | None, only: fr
         words += ["--storage", shown_url(place.storage)]
     words += ["--engine", engine.value] if engine is not EngineChoice.RAY else []
     words += ["--address", address] if address else []
+    words += ["--working-dir", str(working_dir)] if working_dir else []
     words += [word for name in sorted(only or ()) for word in ("--only", name)]
     return shlex.join(words)

@@ -34,7 +34,15 @@ Engine = Annotated[
 ]
 Address = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Of a running Ray cluster; without it Ray starts here."),
+    typer.Option(metavar="HOST:PORT", help="Of a running Ray cluster, or auto; without it Ray starts here."),
+]
+WorkingDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--working-dir",
+        metavar="DIR",
+        help="With --address: the folder that is sent to the cluster, else the task's own.",
+    ),
 ]
 Only = Annotated[
     list[str] | None,

@@ -5,41 +5,33 @@ snapshots are never read: each run is a fresh ``Tuner``.
 """
 
 import gc
-import logging
 import os
 import signal
-import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-# Read by Ray when it is imported, here and in its workers.
-os.environ.update(
-    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
-    TUNE_DISABLE_SIGINT_HANDLER="1",  # its handler would end trials half-trained, as if they had finished
-    TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
-    TUNE_GLOBAL_CHECKPOINT_S="3600",
-    TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S="0",
-    RAY_AIR_NEW_OUTPUT="0",
-    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
-    RAY_USAGE_STATS_ENABLED="0",
-)
+# First: it sets what Ray reads when it is imported.
+from lrsearch.engine.cluster import check_machines, connected, forget_checkpoints, room_for_workers
 
-import ray
+# isort: split
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from lrsearch.errors import UsageError
+from lrsearch.engine.driver import Driver, Workplace, driving, processes_seen
+from lrsearch.engine.sending import folder_to_send, runtime_env
 from lrsearch.ports import Dispatcher
-from lrsearch.task.model import Resources, Task
+from lrsearch.task.fingerprint import Identity, identity_of
+from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file
 from lrsearch.training.progress import Progress
 from lrsearch.training.train import train
+from lrsearch.trial import Failed
 
 _PROGRESS = "progress"
 _WATCH_SECONDS = 0.5
@@ -49,13 +41,26 @@ class RayEngine:
     """Runs replicas on the processors and GPUs of this machine, or of a running Ray cluster.
 
     Args:
-        checkpoints: the folder for checkpoints; every worker must reach it.
+        checkpoints: the folder for checkpoints. Machines that do not have it keep theirs in a folder of their own.
         address: of a running cluster; None starts Ray here and stops it afterwards.
+        working_dir: the folder that is sent to the workers of a cluster; the task's own if None.
+        left_out: folders in it that are not sent.
+        identity: what changes the result of a training, with the data sets that were read here.
     """
 
-    def __init__(self, checkpoints: Path, address: str | None = None) -> None:
+    def __init__(
+        self,
+        checkpoints: Path,
+        address: str | None = None,
+        working_dir: Path | None = None,
+        left_out: Sequence[Path] = (),
+        identity: Identity | None = None,
+    ) -> None:
         self._checkpoints = checkpoints.resolve()
         self._address = address
+        self._working_dir = working_dir
+        self._left_out = left_out
+        self._identity = identity
         self._workers = 0
 
     @property
@@ -67,31 +72,36 @@ class RayEngine:
         """Train what the dispatcher asks for until it is done.
 
         Raises:
-            UsageError: the cluster cannot be reached, or has no room for one worker.
+            UsageError: the cluster cannot be reached, has no room for one worker, or one could not work there.
             KeyboardInterrupt: the user interrupted; nothing half-trained was told.
         """
         if dispatcher.done():
             return
-        with _ray(self._address), tempfile.TemporaryDirectory(prefix="lrsearch-") as scratch:
-            self._workers = _room_for_workers(task)
+        sent = folder_to_send(task, self._working_dir) if self._address else None
+        identity = self._identity if self._identity is not None else identity_of(task)
+        with (
+            connected(self._address, runtime_env(sent, self._left_out) if sent else None),
+            tempfile.TemporaryDirectory(prefix="lrsearch-") as scratch,
+            driving(task, identity, self._checkpoints, sent) as driver,
+        ):
+            self._workers = room_for_workers(task)
+            sharing = check_machines(driver) if sent is not None else set()
             try:
-                self._tuner(task, dispatcher, Path(scratch)).fit()
+                self._tuner(driver, dispatcher, Path(scratch)).fit()
             except KeyboardInterrupt as interrupt:
                 # In its traceback are Tune's actors: they would keep their processors while anybody holds it.
                 interrupt.__traceback__ = None
                 gc.collect()
                 raise
+            if sent is not None and dispatcher.done():
+                forget_checkpoints(driver, sharing)
 
-    def _tuner(self, task: Task, dispatcher: Dispatcher, scratch: Path) -> tune.Tuner:
+    def _tuner(self, driver: Driver, dispatcher: Dispatcher, scratch: Path) -> tune.Tuner:
         searcher = _Asking(dispatcher)
-        trainable = tune.with_parameters(
-            _ReplicaTrainable,
-            task=task,
-            checkpoints=self._checkpoints,
-            driver=(socket.gethostname(), os.getpid()),
-        )
+        trainable = tune.with_parameters(_ReplicaTrainable, driver=driver)
+        resources = driver.task.resources
         return tune.Tuner(
-            tune.with_resources(trainable, {"cpu": task.resources.cpus, "gpu": task.resources.gpus}),
+            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
                 num_samples=-1,
                 search_alg=searcher,
@@ -192,87 +202,49 @@ class _ReplicaTrainable(tune.Trainable):
     """One replica in a worker process; the process serves one replica after the other."""
 
     def setup(  # type: ignore[override]  # Tune passes what with_parameters was given
-        self, config: dict[str, Any], task: Task, checkpoints: Path, driver: tuple[str, int]
+        self, config: dict[str, Any], driver: Driver
     ) -> None:
-        self._task = task
-        self._checkpoints = checkpoints
-        if driver[0] == socket.gethostname():
-            threading.Thread(target=_end_with, args=(driver[1],), daemon=True).start()
+        if driver.processes == processes_seen():
+            threading.Thread(target=_end_with, args=(driver.pid,), daemon=True).start()
+        self._workplace = Workplace(driver)
+        self._problem = self._workplace.difference()
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         trial = new_config["trial"]
-        self._progress = train(self._task, trial.spec, checkpoint_file(self._checkpoints, trial.id))
+        checkpoint = checkpoint_file(self._workplace.checkpoints, trial.id)
+        # Which closes the replica before: it has ended, or was not to go on.
+        self._progress = train(self._workplace.task, trial.spec, checkpoint)
+        self._leave_nothing()
+        self._checkpoint = checkpoint
+        self._ended = False
         return True
 
     def step(self) -> dict[str, Any]:
-        progress = next(self._progress)
-        return {_PROGRESS: progress, "done": progress.outcome is not None}
+        progress = self._checked()
+        self._ended = progress.outcome is not None
+        return {_PROGRESS: progress, "done": self._ended}
+
+    def cleanup(self) -> None:
+        if self._ended:  # else it was interrupted, and goes on later
+            self._leave_nothing()
+
+    def _checked(self) -> Progress:
+        """What the training gives next, or what makes it worthless; with paths as they are at the driver."""
+        progress = next(self._progress) if self._problem is None else _failed(self._problem)
+        if isinstance(progress.outcome, Failed):
+            return replace(progress, outcome=Failed(self._workplace.at_the_driver(progress.outcome.error)))
+        other_data = self._workplace.data_difference()
+        return progress if other_data is None else _failed(other_data)
+
+    def _leave_nothing(self) -> None:
+        """Remove this machine's own checkpoint; that on a disk which the driver shares, the driver removes."""
+        if hasattr(self, "_checkpoint") and not self._workplace.shares_disk:
+            self._checkpoint.unlink(missing_ok=True)
 
 
-@contextmanager
-def _ray(address: str | None) -> Iterator[None]:
-    """Ray, started here or reached at an address; one that runs in this process already is used and left running."""
-    if ray.is_initialized():
-        yield
-        return
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by the search itself
-    if folder := os.environ.get("LRSEARCH_DATA"):
-        os.environ["LRSEARCH_DATA"] = str(Path(folder).resolve())  # workers run in a folder of Ray's
-    # Whatever happens, Ray's processes go with the run, also when Ctrl-C falls into the start.
-    try:
-        try:
-            ray.init(
-                address=address or "local",
-                include_dashboard=None if address else False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                num_cpus=None if address else _processors(),
-            )
-        except ConnectionError as error:
-            raise UsageError(
-                f"no Ray cluster answers at {address}; start one with: ray start --head"
-            ) from error
-        if address is None:
-            _keep_token_private()
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _keep_token_private() -> None:
-    """Whoever can read Ray's token can run code in its cluster, and Ray writes it for all to read."""
-    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
-    with suppress(OSError):
-        token.chmod(0o600)
-
-
-def _processors() -> int:
-    """The processors that this process may use, which can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _room_for_workers(task: Task) -> int:
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    workers = sum(_workers_of_node(node, task.resources) for node in nodes)
-    if workers < 1:
-        most = {kind: max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("CPU", "GPU")}
-        raise task.error(
-            f"resources asks for {task.resources.cpus} CPUs and {task.resources.gpus:g} GPUs a worker; no machine has "
-            f"more than {most['CPU']:g} and {most['GPU']:g}; ask for less",
-            "resources",
-        )
-    return workers
-
-
-def _workers_of_node(there: Mapping[str, float], wanted: Resources) -> int:
-    """A worker runs on one machine, and a fraction of a GPU comes from one GPU."""
-    by_cpu = int(there.get("CPU", 0.0) // wanted.cpus)
-    if not wanted.gpus:
-        return by_cpu
-    gpus = int(there.get("GPU", 0.0))
-    by_gpu = int(gpus // wanted.gpus) if wanted.gpus >= 1 else gpus * int(1 / wanted.gpus)
-    return min(by_cpu, by_gpu)
+def _failed(problem: str) -> Progress:
+    return Progress(None, Failed(problem), (), 0.0)
 
 
 def _end_with(driver: int) -> None:

@@ -27,7 +27,7 @@ BESIDE = {
 ADAPTERS = ("optuna", "ray")
 """For users of other tools: nothing of lrsearch imports them, and they import what ``standalone`` does at most."""
 ONLY_IN = {
-    "ray": {"lrsearch/engine/ray.py", "lrsearch/ray.py"},
+    "ray": {"lrsearch/engine/ray.py", "lrsearch/engine/cluster.py", "lrsearch/ray.py"},
     "optuna": {
         "lrsearch/store/optuna.py",
         "lrsearch/optuna/sampler.py",
