@@ -16,6 +16,7 @@ from lrsearch.cli.options import (
     Engine,
     EngineChoice,
     Json,
+    KindChoice,
     MaybeStudy,
     Only,
     Root,
@@ -238,13 +239,21 @@ def init(
     name: Annotated[
         str, typer.Argument(help="The task's name; the files are NAME.yaml and NAME.py.")
     ] = "my_task",
+    kind: Annotated[
+        KindChoice,
+        typer.Option("--from", help="What the training is written as."),
+    ] = KindChoice.WORKLOAD,
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where to write them.")] = Path(),
 ) -> None:
-    """Write a first task file and workload, which run as they are."""
-    from lrsearch.task.template import write_template
+    """Write a first task file and its Python, which run as they are."""
+    from lrsearch.task.template import missing_packages, write_template
 
-    files = write_template(folder, name)
+    files = write_template(folder, name, kind.value)
     print_files(files)
+    if packages := missing_packages(kind.value):
+        say(
+            f"{' and '.join(packages)} cannot be found here; install with: pip install 'lrsearch[{kind.value}]'"
+        )
     say(f"try it: lrsearch run {files[0]}")
 
 

@@ -7,6 +7,15 @@ from typing import Annotated
 import typer
 
 
+class KindChoice(StrEnum):
+    """What the training of a first task is written as; a folder of templates each."""
+
+    WORKLOAD = "workload"
+    LOOP = "loop"
+    LIGHTNING = "lightning"
+    HUGGINGFACE = "huggingface"
+
+
 class EngineChoice(StrEnum):
     """What trains."""
 

@@ -14,7 +14,10 @@ from lrsearch.errors import TaskError
 from lrsearch.task import Scaling, parse_task, task_schema
 
 ROOT = Path(__file__).parents[2]
-GOOD = [*sorted((ROOT / "tasks").glob("*.yaml")), ROOT / "lrsearch/task/templates/NAME.yaml"]
+GOOD = [
+    *sorted((ROOT / "tasks").glob("*.yaml")),
+    *sorted((ROOT / "lrsearch/task/templates").glob("*/NAME.yaml")),
+]
 
 EVERY_KEY = """\
 name: mine

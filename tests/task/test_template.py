@@ -1,14 +1,22 @@
 """The first task that ``lrsearch init`` writes runs as it is."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 import torch
 
+from lrsearch.cli.options import KindChoice
 from lrsearch.errors import UsageError
-from lrsearch.task import load_task, write_template
+from lrsearch.searches import hyperparameters_of
+from lrsearch.task import Budget, load_task, write_template
+from lrsearch.task.template import Kind
+from lrsearch.training.preflight import check_trains
+from lrsearch.training.train import train
+from lrsearch.trial import Finished, TrialSpec
 from lrsearch.workload import Workload, indexed
 
 
@@ -45,6 +53,23 @@ def load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_kind_is_a_task_that_a_loop_or_workload_of_its_own_trains(kind: Kind, tmp_path: Path) -> None:
+    yaml_file, _ = write_template(tmp_path, "mine", kind)
+    task = replace(load_task(yaml_file), budget=Budget(4, 2), seeds=1)
+    check_trains(task)
+    (search, searched), *_ = task.searches().items()
+    assert searched.start is not None
+    numbers = hyperparameters_of(task, search.entry, {search: searched.start})
+    *_, last = train(task, TrialSpec(search, 0, 0, numbers), tmp_path / "checkpoint.pt")
+    assert isinstance(last.outcome, Finished)
+    assert {"train_loss", "test_loss"} <= last.curve[-1].metrics.keys()
+
+
+def test_the_command_line_offers_every_kind() -> None:
+    assert [choice.value for choice in KindChoice] == list(get_args(Kind))
 
 
 @pytest.mark.parametrize("there", ["mine.yaml", "mine.py"])
