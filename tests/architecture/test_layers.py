@@ -22,6 +22,8 @@ LAYERS: list[tuple[str, ...]] = [
 BESIDE = {
     "workload": {"lrsearch"},  # in its docstring's example alone
     "datasets": {"errors"},
+    "lightning": {"training", "errors"},
+    "huggingface": {"training", "errors"},
 }
 """What a user's code imports, and what of lrsearch that may import itself."""
 ADAPTERS = ("optuna", "ray")
@@ -35,6 +37,9 @@ ONLY_IN = {
         "lrsearch/optuna/checks.py",
     },
     "sqlalchemy": {"lrsearch/store/database.py", "lrsearch/store/url.py"},
+    "lightning": {"lrsearch/lightning.py"},
+    "pytorch_lightning": {"lrsearch/lightning.py"},
+    "transformers": {"lrsearch/huggingface.py"},
     "scipy": {"lrsearch/verdict/regret.py"},
     "typer": {
         "lrsearch/cli/entry.py",
@@ -57,7 +62,7 @@ ONLY_IN = {
 }
 PURE = ("standalone", "strategies", "ladder", "trial", "errors")
 """No torch, ray, optuna, clock, randomness or input and output."""
-HEAVY = ("torch", "ray", "optuna", "scipy", "matplotlib")
+HEAVY = ("torch", "ray", "optuna", "scipy", "matplotlib", "lightning", "transformers")
 
 
 def sources(package: str) -> list[Path]:
