@@ -9,7 +9,7 @@ import yaml
 from cli_runs import write_task
 
 RUN = ("run", "valley.yaml", "--engine", "inline")
-STARTS = "starts from 0.1, as its range test (194 iterations on 2 seeds) suggests"
+STARTS = "starts from 0.03, as its range test (194 iterations on 2 seeds) suggests"
 AUTO = {"{start: 0.1}": "{start: auto}"}
 
 
@@ -41,13 +41,13 @@ def test_run_says_what_was_suggested_and_begins_there(cli, tmp_path):
     status, _, err = cli(*RUN)
     assert status == 0
     assert err.splitlines()[0] == f"sgd/lr: {STARTS}"
-    assert "CLOCK  sgd/lr: searched from 0.1, " in err
+    assert "CLOCK  sgd/lr: searched from 0.03, " in err
 
 
 def test_chosen_yaml_has_the_suggestion_and_counts_its_iterations(auto):
     found = evidence(auto)
-    assert found["start"] == {"auto": 0.1, "suggested": 0.1, "seeds": 2, "iterations": 194}
-    assert found["iterations"] == 194 + 20 * 6
+    assert found["start"] == {"auto": 0.03, "suggested": 0.03, "seeds": 2, "iterations": 194}
+    assert found["iterations"] == 194 + 20 * 8
 
 
 @pytest.mark.parametrize("command", ["status", "explain"])
@@ -58,7 +58,7 @@ def test_a_look_at_the_study_says_it(cli, auto, command):
 
 
 def test_the_page_says_it(auto):
-    assert f"a range test, 314 iterations; {STARTS}" in (auto / "studies/valley/report.html").read_text()
+    assert f"a range test, 354 iterations; {STARTS}" in (auto / "studies/valley/report.html").read_text()
 
 
 def test_a_second_run_makes_no_range_test(cli, auto):
@@ -90,7 +90,7 @@ def test_a_dry_run_as_json_says_what_the_range_test_may_take(cli, tmp_path):
 def test_a_dry_run_after_a_run_begins_where_that_did(cli, auto):
     status, out, _ = cli("run", str(auto / "valley.yaml"), "--dry-run", "--studies", str(auto / "studies"))
     assert status == 0
-    assert re.search(r"sgd/lr +0.1, 0.3 +", out)
+    assert re.search(r"sgd/lr +0.03, 0.1 +", out)
     assert STARTS in in_one_line(out)
 
 
