@@ -1,16 +1,16 @@
 """Every error that lrsearch raises on purpose. Each message says where, what is wrong and what to do.
 
-LRSearchError                  base: the command line prints its message as one line
-├── UsageError                 a bad file, option or study name (exit status 2)
-│   ├── TaskError              the task file, as FILE:LINE:COLUMN what is wrong; what to do
-│   ├── WorkloadError          the Python that the task names: missing, not callable, raising
-│   ├── LoopError              a training loop that reports what is no report
-│   ├── DataError              a data set: missing, cut short, changed, not to be fetched
-│   ├── StudyMismatchError     the study was made from a task that trains differently
-│   ├── StudyNotFoundError     no study of that name
-│   ├── StudyLockedError       another lrsearch is writing to the study
-│   └── UnfinishedError        an export was asked for before every search had ended
-└── TrainingError              trainings failed; what had ended is kept (exit status 1)
+    LRSearchError                  base: the command line prints its message as one line
+    ├── UsageError                 a bad file, option or study name (exit status 2)
+    │   ├── TaskError              the task file, as FILE:LINE:COLUMN what is wrong; what to do
+    │   ├── WorkloadError          the Python that the task names: missing, not callable, raising
+    │   ├── LoopError              a training loop that reports what is no report
+    │   ├── DataError              a data set: missing, cut short, changed, not to be fetched
+    │   ├── StudyMismatchError     the study was made from a task that trains differently
+    │   ├── StudyNotFoundError     no study of that name
+    │   ├── StudyLockedError       another lrsearch is writing to the study
+    │   └── UnfinishedError        an export was asked for before every search had ended
+    └── TrainingError              trainings failed; what had ended is kept (exit status 1)
 """
 
 
