@@ -62,7 +62,9 @@ def _off(
 
 def main() -> None:
     """Print the table and write it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--task", type=Path, default=ROOT / "tasks" / f"{NAME}.yaml")
     parser.add_argument("--chosen", type=Path, default=ROOT / "studies" / NAME / "chosen.yaml")
     parser.add_argument("--by", default="batch_size")
@@ -72,7 +74,11 @@ def main() -> None:
     table = Table("rule", "held", "one rung off", "further off", *(f"x {ratio:g}" for ratio in ratios))
     for rule, by_ratio in found.items():
         distances = [abs(off) for offs_ in by_ratio.values() for off in offs_]
-        counts = [sum(d == 0 for d in distances), sum(d == 1 for d in distances), sum(d > 1 for d in distances)]
+        counts = [
+            sum(d == 0 for d in distances),
+            sum(d == 1 for d in distances),
+            sum(d > 1 for d in distances),
+        ]
         cells = (", ".join(f"{off:+d}" if off else "0" for off in sorted({*by_ratio[r]})) for r in ratios)
         table.add_row(rule, *(f"{count} of {len(distances)}" for count in counts), *cells)
     Console(width=120).print(table)

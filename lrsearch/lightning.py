@@ -10,7 +10,6 @@
 """
 
 import logging
-import math
 import sys
 import warnings
 from typing import Any
@@ -60,12 +59,19 @@ class LRSearchCallback(Callback):
         _quiet()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check the Trainer, and let it validate on everything before the first update."""
+        """Check the Trainer, and let this callback alone decide when it validates."""
         self._check(trainer)
-        trainer.num_sanity_val_steps = math.inf  # as -1 becomes in its constructor
+        trainer.num_sanity_val_steps = 0  # what it logs is thrown away if there are several loaders
         trainer.check_val_every_n_epoch = None  # only val_check_batch decides
         if trainer.progress_bar_callback is not None:
             trainer.progress_bar_callback.disable()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Validate before the first update, as Lightning itself does between two batches."""
+        self._random = random_state(self._trial.device)
+        trainer.validating = True
+        trainer.fit_loop.epoch_loop.val_loop.run()
+        trainer.training = True
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

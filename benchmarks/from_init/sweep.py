@@ -28,7 +28,7 @@ from lrsearch.training.train import train
 from lrsearch.trial import Finished, SearchId, TrialSpec
 
 HERE = Path(__file__).parent
-TASKS = ("text", "tabular")
+TASKS = ("text", "tabular", "images")
 RUNGS = range(-4, 5)
 """From the start."""
 MOST = 1 / 3
@@ -48,10 +48,17 @@ def main() -> None:
     for row in rows:
         cost = row["iterations"] / row["sweep_iterations"]
         table.add_row(
-            row["task"], row["search"], f"{row['best']:g}", f"{row['chosen']:g}", f"{row['iterations']:,}", f"{cost:.0%}"
+            row["task"],
+            row["search"],
+            f"{row['best']:g}",
+            f"{row['chosen']:g}",
+            f"{row['iterations']:,}",
+            f"{cost:.0%}",
         )
     Console().print(table)
-    if any(row["best"] != row["chosen"] or row["iterations"] > MOST * row["sweep_iterations"] for row in rows):
+    if any(
+        row["best"] != row["chosen"] or row["iterations"] > MOST * row["sweep_iterations"] for row in rows
+    ):
         sys.exit("a search chose otherwise than the sweep, or cost more than a third of it")
 
 

@@ -25,7 +25,9 @@ from lrsearch.trial import (
 )
 
 RANGE_TEST = RangeTest((1e-7, 1 / 3, 10.0), ((2.3, 0.1 + 0.2), (2.4,), ()), suggested=0.03)
-SCALED_START = ScaledStart(Scaling("../a.yaml", "linear", "batch_size", here=32.0, entry="b"), "b", 0.1, there=8.0)
+SCALED_START = ScaledStart(
+    Scaling("../a.yaml", "linear", "batch_size", here=32.0, entry="b"), "b", 0.1, there=8.0
+)
 
 TASK = """
 name: contract

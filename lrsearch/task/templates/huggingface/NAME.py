@@ -1,10 +1,10 @@
 """The training of NAME.yaml: which of two words occurs more often in a text? Replace model and data by your own."""
 
 import torch
-from lrsearch.huggingface import LRSearchCallback
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
 from lrsearch import LiveTrial
+from lrsearch.huggingface import LRSearchCallback
 
 WORDS, LENGTH = 20, 12
 

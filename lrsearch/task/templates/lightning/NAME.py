@@ -2,11 +2,11 @@
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lrsearch.lightning import LRSearchCallback
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lrsearch import LiveTrial
+from lrsearch.lightning import LRSearchCallback
 
 
 class Spirals(LightningModule):
