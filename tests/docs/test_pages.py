@@ -40,9 +40,8 @@ def test_block(
     torch.set_num_threads(1)  # two on a busy machine are tens of times slower
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(lrsearch, "search", short_search, raising=False)
-    monkeypatch.setitem(
-        sys.modules, "__main__", page.module
-    )  # as for a script: what others see of its functions
+    # As for a script: what others see of its functions.
+    monkeypatch.setitem(sys.modules, "__main__", page.module)
     monkeypatch.chdir(begun[page.name])
     monkeypatch.syspath_prepend(str(begun[page.name]))
     page.test(line)
