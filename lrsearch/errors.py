@@ -1,5 +1,7 @@
 """Every error that lrsearch raises on purpose. Each message says where, what is wrong and what to do.
 
+As a tree:
+
     LRSearchError                  base: the command line prints its message as one line
     ├── UsageError                 a bad file, option or study name (exit status 2)
     │   ├── TaskError              the task file, as FILE:LINE:COLUMN what is wrong; what to do
