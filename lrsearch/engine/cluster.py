@@ -180,13 +180,18 @@ def _nodes() -> list[Node]:
 
 def _reach(address: str, sent: dict[str, Any] | None) -> None:
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=sent)
-    except ConnectionError as error:
-        raise UsageError(f"no Ray cluster answers at {address}; start one with: ray start --head") from error
-    except AuthenticationError as error:
+        with _quiet():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=sent)
+    except (ConnectionError, AuthenticationError) as error:
+        if address == "auto":
+            raise UsageError(
+                "no Ray cluster runs on this machine; start one with: ray start --head"
+            ) from error
+        # Ray says the same of all three, after a minute.
         raise UsageError(
-            f"the Ray cluster at {address} asks for another token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
-            "RAY_AUTH_TOKEN_PATH as where it was started"
+            f"no Ray cluster lets this machine in at {address}: start one there with ray start --head; make this "
+            f"machine a node of it with ray start --address={address} --num-cpus=0; or set RAY_AUTH_MODE and "
+            "RAY_AUTH_TOKEN_PATH as it was started with"
         ) from error
     except (RuntimeEnvSetupError, ValueError) as error:
         if sent is not None and "exceeds the maximum size" in str(error):
@@ -194,6 +199,19 @@ def _reach(address: str, sent: dict[str, Any] | None) -> None:
         raise _unusable(address, error) from error
     except RuntimeError as error:
         raise _unusable(address, error) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Ray's core writes to standard error itself, a line a second while it is refused."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _unusable(address: str, error: Exception) -> UsageError:

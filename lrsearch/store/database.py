@@ -1,5 +1,6 @@
 """The database behind a storage URL: whether it is there, why it is not, and SQLite made safe for one writer."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,11 @@ def unreachable(url: str, error: Exception) -> UsageError:
     """Make the error for a storage that cannot be opened."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     reason = without_secrets(reason, url)
+    remedy = "check the URL, and that its server or folder is there"
+    if isinstance(error, ModuleNotFoundError):
+        remedy = f"{remedy}; for postgresql+psycopg://... install lrsearch[postgres]"
     return UsageError(
-        f"cannot open the storage {shown_url(url)} ({type(error).__name__}: {reason}); "
-        "check the URL, and that its server or folder is there"
+        f"cannot open the storage {shown_url(url)} ({type(error).__name__}: {reason}); {remedy}"
     )
 
 
@@ -55,3 +58,37 @@ def _on_connect(connection: Any, _: Any) -> None:
 
 def _on_begin(connection: sqlalchemy.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+class ServerLock:
+    """A named lock of a PostgreSQL server: it goes with the connection that took it, however that ends.
+
+    ``held`` says whether nobody else has it. Other databases have none, and it is always held.
+
+    Raises:
+        UsageError: the server cannot be reached.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self.held = True
+        self._connection: sqlalchemy.Connection | None = None
+        try:
+            parsed = sqlalchemy.make_url(url)
+            if parsed.get_backend_name() != "postgresql":
+                return
+            # Autocommit, or the server would see a transaction that idles for hours.
+            engine = sqlalchemy.create_engine(
+                parsed, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT"
+            )
+            self._connection = engine.connect()
+            key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+            lock = sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))
+            self.held = bool(self._connection.execute(lock).scalar())
+        except Exception as error:
+            self.release()
+            raise unreachable(url, error) from error
+
+    def release(self) -> None:
+        """Let go of the lock and of the connection."""
+        if self._connection is not None:
+            self._connection.close()

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock, Timeout
 from optuna.distributions import FloatDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lrsearch.errors import StudyLockedError, StudyNotFoundError
+from lrsearch.errors import StudyNotFoundError
 from lrsearch.store.database import is_there, survive_crashes, unreachable
 from lrsearch.store.mismatch import mismatch
 from lrsearch.store.record import (
@@ -33,6 +32,7 @@ from lrsearch.store.record import (
     with_evaluation,
 )
 from lrsearch.store.url import shown_url as shown_url
+from lrsearch.store.writer import Writer
 from lrsearch.task.fingerprint import Identity, differences, fingerprint, of_entry
 from lrsearch.task.model import Searched, Task
 from lrsearch.task.starts import ProposedStart
@@ -52,8 +52,6 @@ from lrsearch.trial import (
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
-_LOCK_SECONDS = 1.0
-"""A look at a study holds its lock for an instant; only another run holds it longer."""
 _ATTRIBUTE = "lrsearch"
 """The user attribute of a study that holds the task's text, its place and its identity."""
 _STATES = {
@@ -73,13 +71,13 @@ class OptunaStore:
         task: Task,
         identity: Identity,
         studies: Mapping[SearchId, int],
-        lock: FileLock,
+        writer: Writer,
     ) -> None:
         self._storage = storage
         self._identity = identity
         self._searches = task.searches()
         self._studies = studies
-        self._lock = lock
+        self._writer = writer
         self._trial_ids: dict[str, int] = {}
         self._trials: dict[str, Trial] = {}
         """What is in the storage: its one writer need not read back what it wrote."""
@@ -149,7 +147,7 @@ class OptunaStore:
     def close(self) -> None:
         """Let go of the storage and the lock."""
         _let_go(self._storage)
-        self._lock.release()
+        self._writer.release()
 
     def _finish(self, trial: str, outcome: Outcome) -> None:
         values = [outcome.value] if isinstance(outcome, Finished) else None
@@ -170,24 +168,17 @@ def open_store(task: Task, identity: Identity, url: str, lock: Path) -> OptunaSt
         StudyMismatchError: a study was made from a task that trains differently.
         UsageError: the storage cannot be reached.
     """
-    file_lock = FileLock(lock)
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        file_lock.acquire(timeout=_LOCK_SECONDS)
-    except Timeout as error:
-        raise StudyLockedError(
-            f"another lrsearch is writing to the study {task.name}; wait for it, or look: lrsearch status {task.name}"
-        ) from error
+    writer = Writer(task.name, url, lock)
     storage = None
     try:
         storage = _storage(url, writing=True)
         _refuse_mismatch(storage, task, identity, url, lock)
         studies = {search: _open_study(storage, task, search, identity) for search in task.searches()}
-        return OptunaStore(storage, task, identity, studies, file_lock)
+        return OptunaStore(storage, task, identity, studies, writer)
     except BaseException:
         if storage is not None:
             _let_go(storage)
-        file_lock.release()
+        writer.release()
         raise
 
 
@@ -263,7 +254,9 @@ def _let_go(storage: RDBStorage) -> None:
 
 def _storage(url: str, writing: bool) -> RDBStorage:
     try:
-        storage = RDBStorage(url, skip_table_creation=not writing)
+        # Between evaluations that take hours a server or firewall may have closed the connection.
+        ping = {} if url.startswith("sqlite") else {"pool_pre_ping": True}
+        storage = RDBStorage(url, engine_kwargs=ping, skip_table_creation=not writing)
     except Exception as error:
         raise unreachable(url, error) from error
     if writing and storage.engine.dialect.name == "sqlite":
