@@ -101,6 +101,22 @@ def test_iteration_0_is_the_model_before_any_update(trained: Any) -> None:
     steps.close()
 
 
+def test_several_loaders_are_heard_from_the_first(trained: Any) -> None:
+    class Both(module_of(lightning.pytorch)):  # type: ignore[misc]
+        def validation_step(self, batch: list[torch.Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+            self.log(("train_loss", "val_loss")[dataloader_idx], self.loss(batch), add_dataloader_idx=False)
+
+    def loop(trial: LiveTrial) -> None:
+        trainer = lightning.pytorch.Trainer(
+            max_steps=trial.iterations, callbacks=[LRSearchCallback(trial)], accelerator="cpu", devices=1,
+            logger=False, enable_checkpointing=False, enable_model_summary=False,
+        )  # fmt: skip
+        loaders = [DataLoader(data(40), 40), DataLoader(data(20), 20)]
+        trainer.fit(Both(trial), DataLoader(data(40), 8, shuffle=True), loaders)
+
+    assert [sorted(e.metrics) for e in trained(loop).curve] == [["train_loss", "val_loss"]] * 4
+
+
 def test_an_iteration_is_an_update_and_not_a_batch(trained: Any) -> None:
     made: list[Any] = []
     last = trained(loop_of(made=made, accumulate_grad_batches=2))
