@@ -103,7 +103,7 @@ def search(
     arguments: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
-    cpus: int | None = None,
+    cpus: int = 1,
     gpus: float = 0,
     name: str | None = None,
     studies: str | Path = "studies",
@@ -129,7 +129,7 @@ def search(
         arguments: given to the workload, or found in ``trial.arguments``.
         settings: a task file's ``search``: ``{"resolve": True, "limits": {"lr": [1e-6, 1]}}``.
         recipe: a task file's ``recipe``, for a workload.
-        cpus: threads of a training; all of this process's for the engine ``inline``, else 1.
+        cpus: threads of a training: more pay for large models on an idle machine, and cost dearly elsewhere.
         gpus: GPUs of a training, or a fraction.
         name: of the study; the callable's unless given.
         studies: the folder of all studies.
@@ -166,7 +166,7 @@ def search(
         "metric": {"name": metric} if isinstance(metric, str) else dict(metric),
         "optimizers": {entry: dict(values) for entry, values in optimizers.items()},
         "search": dict(settings or {}),
-        "resources": {"cpus": cpus or _threads(engine), "gpus": gpus},
+        "resources": {"cpus": cpus, "gpus": gpus},
         **({"recipe": dict(recipe)} if recipe else {}),
     }
     task = _task(content, folder / f"{content['name']}.yaml")
@@ -201,14 +201,6 @@ def _home(function: Callable[..., Any]) -> tuple[Path, str]:
             return path.parent, f"{path.name}:{own_name}"
     plain = re.sub(r"\W", "_", own_name.rpartition(".")[2])
     return Path.cwd(), f"{NOT_IN_A_FILE}{plain}"
-
-
-def _threads(engine: EngineName) -> int:
-    if engine != "inline":
-        return 1
-    import torch
-
-    return torch.get_num_threads()
 
 
 def _console() -> Any:

@@ -56,7 +56,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def search(train: Callable[..., Any], **changed: Any) -> lrsearch.Verdicts:
-    given = {"start": 0.1, "iterations": 40, "seeds": 2, "cpus": 1, "progress": False} | changed
+    given = {"start": 0.1, "iterations": 40, "seeds": 2, "progress": False} | changed
     return lrsearch.search(train, given.pop("optimizers", "sgd"), **given)
 
 
@@ -117,7 +117,7 @@ def test_a_workload_is_searched_too(module: ModuleType) -> None:
         return lrsearch.Workload(model, batches, loss, {"train_loss": lrsearch.Mean(loss, data, targets)})
 
     found = lrsearch.search(
-        workload=make, start=0.1, iterations=40, arguments={"scale": 2.0}, cpus=1, progress=False
+        workload=make, start=0.1, iterations=40, arguments={"scale": 2.0}, progress=False
     )
     assert found.lr is not None
 
