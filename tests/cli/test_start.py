@@ -26,7 +26,7 @@ Commands:
   paper     Show the paper's choices beside those of the stored studies.
   validate  Check task files and their optimizers.
   schema    Print the JSON schema of the task file, for editors.
-  init      Write a first task file and workload, which run as they are.
+  init      Write a first task file and its Python, which run as they are.
   data      List the data sets that are known, or fetch those named.
 """
 

@@ -1,6 +1,6 @@
 """Loops of one's own under each engine: the same curves to the bit, also where a worker dies or a race stops them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from lrsearch.engine.inline import InlineEngine
 from lrsearch.ports import Engine
 from lrsearch.store.memory import MemoryStore
 from lrsearch.task import Task, parse_task
+from lrsearch.training import loop
 from lrsearch.trial import Curve, Finished, Stopped
 
 MakeEngine = Callable[[Path], Engine]
@@ -73,6 +74,15 @@ def make_engine(request: pytest.FixtureRequest) -> MakeEngine:
     from lrsearch.engine.ray import RayEngine
 
     return RayEngine
+
+
+@pytest.fixture(autouse=True, scope="module")
+def usual_checkpoints() -> Iterator[None]:
+    """The loop of these tests saves at every turn, also in this process: let later tests find the usual."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CHECKPOINT_SECONDS", "CHECKPOINT_SHARE"):
+            patch.setattr(loop, name, getattr(loop, name))
+        yield
 
 
 def written(folder: Path, more: str = "") -> Task:
