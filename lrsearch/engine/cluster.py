@@ -85,7 +85,7 @@ def room_for_workers(task: Task) -> int:
         TaskError: no machine has room for one.
     """
     nodes = [node["Resources"] for node in _nodes()]
-    workers = sum(_workers_of_node(node, task.resources) for node in nodes)
+    workers = sum(workers_of_node(node, task.resources) for node in nodes)
     if workers < 1:
         most = {kind: max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("CPU", "GPU")}
         raise task.error(
@@ -105,7 +105,7 @@ def check_machines(driver: Driver) -> set[str]:
     Raises:
         UsageError: it has no lrsearch, another version, or other code.
     """
-    nodes = [node for node in _nodes() if _workers_of_node(node["Resources"], driver.task.resources)]
+    nodes = [node for node in _nodes() if workers_of_node(node["Resources"], driver.task.resources)]
     asked = [(node, _at(node, _difference, pickle.dumps(driver))) for node in nodes]
     sharing = set()
     for node, reference in asked:
@@ -238,7 +238,7 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _workers_of_node(there: Mapping[str, float], wanted: Resources) -> int:
+def workers_of_node(there: Mapping[str, float], wanted: Resources) -> int:
     """A worker runs on one machine, and a fraction of a GPU comes from one GPU."""
     by_cpu = int(there.get("CPU", 0.0) // wanted.cpus)
     if not wanted.gpus:
