@@ -239,7 +239,7 @@ def _processors() -> int:
 
 
 def workers_of_node(there: Mapping[str, float], wanted: Resources) -> int:
-    """A worker runs on one machine, and a fraction of a GPU comes from one GPU."""
+    """Give how many workers a machine has room for; a fraction of a GPU comes from one GPU."""
     by_cpu = int(there.get("CPU", 0.0) // wanted.cpus)
     if not wanted.gpus:
         return by_cpu

@@ -97,10 +97,7 @@ def test_a_comment_is_no_other_code(driver: Driver, copy: Path) -> None:
     assert Workplace(driver).difference() is None
 
 
-def test_other_data_is_a_line(driver: Driver, copy: Path, tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "data").mkdir()
-    for name in ("train", "valid", "test"):
-        (tmp_path / f"data/ptb.{name}.txt").write_text("a few words\n")
+def test_other_data_is_a_line(driver: Driver, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = datasets.Loaded("words", "words: 9 words", "0" * 64, "a" * 64, True)
     monkeypatch.setattr(datasets, "loaded", lambda: (read,))  # the sets themselves are not always there
     fields = [("words", "words: 9 words", "a" * 64)]
