@@ -10,7 +10,21 @@
 1.0
 """
 
-from cprop.measures import MEASURES, Measure
-from cprop.optimizer import CProp
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["MEASURES", "CProp", "Measure"]
+from cprop.results import RESULTS_VERSION
+
+if TYPE_CHECKING:
+    from cprop.measures import MEASURES, Measure
+    from cprop.optimizer import CProp
+
+__all__ = ["MEASURES", "RESULTS_VERSION", "CProp", "Measure"]
+
+_HOMES = {"MEASURES": "cprop.measures", "Measure": "cprop.measures", "CProp": "cprop.optimizer"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:  # on first use: to ask for the version costs no import of torch
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'cprop' has no attribute {name!r}")

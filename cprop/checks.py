@@ -35,17 +35,21 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
 
 def check_gradient(grad: Tensor) -> None:
     if grad.layout is not torch.strided:
-        raise TypeError(f"a gradient of shape {tuple(grad.shape)} is sparse; CProp scales dense gradients only")
+        raise TypeError(
+            f"a gradient of shape {tuple(grad.shape)} is sparse; CProp scales dense gradients only"
+        )
     if grad.is_complex():
-        raise TypeError(f"a gradient of shape {tuple(grad.shape)} is complex; CProp scales real gradients only")
+        raise TypeError(
+            f"a gradient of shape {tuple(grad.shape)} is complex; CProp scales real gradients only"
+        )
 
 
-def check_state_dict(
-    state_dict: Any, wrapped: str, options: Iterable[str], moments: Collection[str]
-) -> None:
+def check_state_dict(state_dict: Any, wrapped: str, options: Iterable[str], moments: Collection[str]) -> None:
     """Refuse what is not the state of a CProp around an optimizer of class ``wrapped`` with these ``moments``."""
     if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= state_dict.keys():
-        raise ValueError("state_dict has no 'state' and 'param_groups'; give what CProp.state_dict() returned")
+        raise ValueError(
+            "state_dict has no 'state' and 'param_groups'; give what CProp.state_dict() returned"
+        )
     missing = {name for group in state_dict["param_groups"] for name in options if name not in group}
     if missing:
         raise ValueError(

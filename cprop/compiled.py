@@ -30,7 +30,9 @@ class CompiledUpdate:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None) -> None:
+    def __call__(
+        self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None
+    ) -> None:
         """Update moments and parameters in place, as `BlockUpdate` does."""
         dtype = parameters[0][1].dtype
         numbers = [c] if sgd is None else [c, sgd.step, sgd.decay]
@@ -42,7 +44,9 @@ class CompiledUpdate:
             numbers = [1 / count, error_ratio(count, self.settings.eps), *numbers]
             scalars = list(torch.tensor(numbers, dtype=dtype).unbind())
         update = _compiled(self.settings)
-        for columns in flattened(parameters, self.pack_below_cuda if n.is_cuda else self.pack_below, self.chunk):
+        for columns in flattened(
+            parameters, self.pack_below_cuda if n.is_cuda else self.pack_below, self.chunk
+        ):
             # A view would be compiled once more for every shape of what it is a view of; data is none, but autograd
             # does not see it change.
             update(tuple(t.data for t in columns), scalars)

@@ -12,6 +12,7 @@ As a tree:
     │   ├── StudyNotFoundError     no study of that name
     │   ├── StudyLockedError       another lrsearch is writing to the study
     │   └── UnfinishedError        an export was asked for before every search had ended
+    ├── LeaseLostError             another lrsearch took the study over; what had ended is kept (exit status 1)
     └── TrainingError              trainings failed; what had ended is kept (exit status 1)
 """
 
@@ -70,6 +71,10 @@ class StudyLockedError(UsageError):
 
 class UnfinishedError(UsageError):
     """The study's searches have not all ended."""
+
+
+class LeaseLostError(LRSearchError):
+    """This process was taken for dead, and another writes to its study now; it has written nothing since."""
 
 
 class TrainingError(LRSearchError):

@@ -91,6 +91,7 @@ def run(
     console: Console | None = None,
     started: float | None = None,
     working_dir: Path | None = None,
+    fork_of: Place | None = None,
 ) -> Result:
     """Search, or go on where the study stands; then write the report and the chosen values.
 
@@ -103,8 +104,10 @@ def run(
         console: where progress is shown; nowhere if None.
         started: when the run began, by ``time.perf_counter``.
         working_dir: the folder that is sent to the machines of a cluster; the task's own if None.
+        fork_of: where the study lies from which what is still valid is taken over.
 
     Raises:
+        LeaseLostError: another run took the study over, as this one was taken for dead; what had ended is kept.
         UsageError: the task, its workload, its data or the study cannot be used; nothing was written.
         TrainingError: trainings failed; what had ended is kept.
         KeyboardInterrupt: it was interrupted; what had ended is kept. Its argument is the
@@ -123,7 +126,7 @@ def run(
             make = partial(make_engine, engine, place, address, working_dir, identity)
             with nothing_left_behind(place.folder, lambda: tally.begun):
                 task, coordinator, workers = _search(
-                    task, place, identity, make, only, console, tally, termination
+                    task, place, identity, make, only, console, tally, termination, fork_of
                 )
             if problem := failures(coordinator.states):
                 raise problem
@@ -251,20 +254,25 @@ def _search(
     console: Console | None,
     tally: _Tally,
     termination: Termination,
+    fork_of: Place | None,
 ) -> tuple[Task, Coordinator, int]:
     """Open the study and train until the searches have ended.
 
     Returns:
         The task with every start that was proposed, the coordinator, and how many workers there were.
     """
-    from lrsearch.store.optuna import open_store
+    from lrsearch.store.optuna import Origin, missing_promises, open_store
 
+    origin = Origin(fork_of.name, fork_of.url) if fork_of is not None else None
     with writable(place.folder):
-        store = open_store(task, identity, place.url, place.lock)
+        store = open_store(task, identity, place.url, place.lock, origin)
     try:
         for torn in place.checkpoints.glob("*.tmp"):  # of runs that were killed while they wrote
             torn.unlink(missing_ok=True)
         console = console or Console(quiet=True)
+        for line in (missing_promises(place.url), store.forked and f"{place.name}: {store.forked}"):
+            if line:
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
         task = propose_starts(task, store, searches_of(task, only), console, termination.check)
         progress = Progress(task, console)
 
@@ -279,12 +287,18 @@ def _search(
         with progress.following(coordinator, workers=lambda: runner.workers if runner else 1):
             if runner is not None:
                 runner.run(task, coordinator)
+        store.make_sure()  # the checkpoints would be another's
         # Whatever was handed out has ended: nothing will go on from what a worker left that died too often.
         shutil.rmtree(place.checkpoints, ignore_errors=True)
     except SystemExit as leaving:
         # SIGTERM fell between Ray's start, with its own handler, and the first training.
         if leaving.code == signal.SIGTERM:
             raise Terminated from leaving
+        raise
+    except Exception as error:
+        # Tune raises one of its own in place of ours.
+        if store.lost is not None and error is not store.lost:
+            raise store.lost from error
         raise
     finally:
         store.close()

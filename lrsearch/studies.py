@@ -1,19 +1,21 @@
 """Where a study lies: its folder, its storage, its lock; and which studies there are."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock, Timeout
 
-from lrsearch.errors import StudyNotFoundError, TaskError
+from lrsearch.errors import StudyNotFoundError, TaskError, UsageError
 from lrsearch.searches import SearchState, nothing_to_wait_for, survey
 from lrsearch.store.record import StudyRecord
 from lrsearch.task import Task, load_task, parse_task
 from lrsearch.task.document import did_you_mean, listed
+from lrsearch.task.fields import NAME_PATTERN
 from lrsearch.task.fingerprint import Identity, fingerprint
 from lrsearch.trial import SearchId
 
@@ -50,7 +52,8 @@ class Place:
         if self.storage is None:
             return self.folder / "run.lock"
         kind, _, database = self.storage.partition(":///")
-        url = f"{kind}:///{Path(database).resolve()}" if kind.startswith("sqlite") else self.storage
+        in_a_file = kind.startswith(("sqlite", "journal"))
+        url = f"{kind}:///{Path(database).resolve()}" if in_a_file else self.storage
         key = hashlib.sha256(f"{url} {self.name}".encode()).hexdigest()[:16]
         return platformdirs.user_cache_path("lrsearch") / "locks" / f"{key}.lock"
 
@@ -65,15 +68,17 @@ class Place:
         return self.folder / "chosen.yaml"
 
     def in_use(self) -> bool:
-        """Whether a process is writing to the study at this moment."""
-        lock = FileLock(self.lock)
-        if not self.lock.is_file():
-            return False
+        """Whether a process is writing to the study at this moment, on this machine or, in a storage, on another."""
         try:
-            with lock.acquire(timeout=0):
-                return False
+            if self.lock.is_file():
+                FileLock(self.lock).acquire(timeout=0).lock.release()
         except Timeout:
             return True
+        if self.storage is None:
+            return False
+        from lrsearch.store.optuna import writer_of
+
+        return writer_of(self.storage, self.name) is not None
 
     def exists(self) -> bool:
         """Whether there may be something to read: for a storage of one's own that is not known before asking."""
@@ -102,6 +107,19 @@ class Study:
             state.verdict is not None or nothing_to_wait_for(state, self.states)
             for state in self.states.values()
         )
+
+
+def forked(task: Task, name: str) -> Task:
+    """Give a task as it goes on in a fork of its study.
+
+    Raises:
+        UsageError: no other study can have the name.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise UsageError(f"--fork {name}: give a name of letters, digits, '-', '_' and '.'")
+    if name == task.name:
+        raise UsageError(f"--fork {name}: that is the study itself; give another name")
+    return replace(task, name=name)
 
 
 def place_of(named: str, root: Path, storage: str | None = None) -> Place:
@@ -151,7 +169,9 @@ def _not_found(place: Place, where: str, there: Sequence[str]) -> StudyNotFoundE
 
 def study_of(place: Place, record: StudyRecord) -> Study:
     """Make sense of a record: the task as it was last run, and where its searches stand."""
-    task = parse_task(record.task_text, record.task_path).with_proposed_starts(record.proposed_starts)
+    # A study that was forked has a name of its own, and its task's text that of the other.
+    task = replace(parse_task(record.task_text, record.task_path), name=place.name)
+    task = task.with_proposed_starts(record.proposed_starts)
     return Study(place, task, record.identity, survey(task, record.trials), record.worked_at)
 
 

@@ -15,6 +15,7 @@ from lrsearch.cli.options import (
     Address,
     Engine,
     EngineChoice,
+    Fork,
     Json,
     KindChoice,
     MaybeStudy,
@@ -26,7 +27,7 @@ from lrsearch.cli.options import (
     TaskFile,
     WorkingDir,
 )
-from lrsearch.cli.output import print_files, print_plan, say, stdout_console, warn
+from lrsearch.cli.output import print_files, print_plan, resume_line, say, stdout_console, warn
 from lrsearch.cli.paper import paper
 from lrsearch.errors import UsageError
 
@@ -80,11 +81,17 @@ def run(
     root: Root = DEFAULT_ROOT,
     as_json: Json = False,
     strict: Strict = False,
+    fork: Fork = None,
 ) -> None:
     """Search, or go on where it stopped: the same command resumes."""
     from lrsearch.task import load_task
 
     task = load_task(task_file)
+    forked_from = task.name if fork is not None else None
+    if fork is not None:
+        from lrsearch.studies import forked
+
+        task = forked(task, fork)
     if dry_run:
         from lrsearch.plan import plan
         from lrsearch.studies import Place
@@ -93,7 +100,7 @@ def run(
         place = Place(task.name, root, storage)
         print_plan(plan(task, _entries(task, only), place), as_json)
         return
-    _run(task, only, engine, address, working_dir, storage, root, as_json, strict)
+    _run(task, only, engine, address, working_dir, storage, root, as_json, strict, forked_from)
 
 
 @app.command()
@@ -288,6 +295,7 @@ def _run(
     root: Path,
     as_json: bool,
     strict: bool,
+    forked_from: str | None = None,
 ) -> None:
     from rich.console import Console
 
@@ -299,15 +307,16 @@ def _run(
         raise UsageError("--working-dir is what is sent to a cluster; give --address too, or leave it out")
     console = Console(stderr=True)
     place = Place(task.name, root, storage)
+    fork_of = Place(forked_from, root, storage) if forked_from is not None else None
     entries = _entries(task, only)
     warn(task)
     try:
-        found = search(task, place, engine.value, address, entries, console, STARTED, working_dir)
+        found = search(task, place, engine.value, address, entries, console, STARTED, working_dir, fork_of)
     except KeyboardInterrupt as interrupt:
         # Only the run knows whether there is a study to go on with, only the command line how it was called.
         if not interrupt.args:
             raise StoppedError("stopped before anything was trained", interrupt) from interrupt
-        goes_on = _resume_line(place, engine, address, working_dir, entries)
+        goes_on = resume_line(place, engine.value, address, working_dir, entries)
         kept = "stopped; every finished training is kept. Go on with"
         raise StoppedError(f"{kept}: {goes_on}", interrupt) from interrupt
     # In a log the verdicts stand where they fell; below a display they are said once it is still.
@@ -334,24 +343,3 @@ def _entries(task: Any, only: list[str] | None) -> frozenset[str] | None:
             f"--only {unknown[0]}: {task.name} has no such entry; it has {', '.join(task.entries)}"
         )
     return frozenset(only) if only else None
-
-
-def _resume_line(
-    place: Any,
-    engine: EngineChoice,
-    address: str | None,
-    working_dir: Path | None,
-    only: frozenset[str] | None,
-) -> str:
-    """The command that goes on with a study as it was run, but for a password in its storage's URL."""
-    words = ["lrsearch", "resume", place.name]
-    words += ["--studies", str(place.root)] if place.root != DEFAULT_ROOT else []
-    if place.storage:
-        from lrsearch.store.optuna import shown_url
-
-        words += ["--storage", shown_url(place.storage)]
-    words += ["--engine", engine.value] if engine is not EngineChoice.RAY else []
-    words += ["--address", address] if address else []
-    words += ["--working-dir", str(working_dir)] if working_dir else []
-    words += [word for name in sorted(only or ()) for word in ("--only", name)]
-    return shlex.join(words)

@@ -60,5 +60,12 @@ Only = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print the chosen values and the cost as JSON on standard output.")
 ]
+Fork = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Go on in a new study of this name, with the trainings that are still valid though the task has changed.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 where a verdict is not resolved.")]
 DEFAULT_ROOT = Path("studies")

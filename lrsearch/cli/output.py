@@ -1,10 +1,13 @@
 """What the commands print: files and tables to standard output, all that is said to standard error."""
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from lrsearch.cli.options import DEFAULT_ROOT
 
 
 def warn(task: Any) -> None:
@@ -41,3 +44,24 @@ def stdout_console() -> Any:
 def say(line: str) -> None:
     """Print a line to standard error."""
     print(line, file=sys.stderr)
+
+
+def resume_line(
+    place: Any,
+    engine: str,
+    address: str | None,
+    working_dir: Path | None,
+    only: frozenset[str] | None,
+) -> str:
+    """Give the command that goes on with a study as it was run, but for a password in its storage's URL."""
+    words = ["lrsearch", "resume", place.name]
+    words += ["--studies", str(place.root)] if place.root != DEFAULT_ROOT else []
+    if place.storage:
+        from lrsearch.store.optuna import shown_url
+
+        words += ["--storage", shown_url(place.storage)]
+    words += ["--engine", engine] if engine != "ray" else []
+    words += ["--address", address] if address else []
+    words += ["--working-dir", str(working_dir)] if working_dir else []
+    words += [word for name in sorted(only or ()) for word in ("--only", name)]
+    return shlex.join(words)

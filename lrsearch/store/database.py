@@ -1,13 +1,62 @@
-"""The database behind a storage URL: whether it is there, why it is not, and SQLite made safe for one writer."""
+"""The database behind a storage URL: whether it is there, why it is not, how it is made and made safe."""
 
-import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
+from filelock import FileLock
 
 from lrsearch.errors import UsageError
-from lrsearch.store.url import shown_url, without_secrets
+from lrsearch.store.filesystem import Mount, refuse_network
+from lrsearch.store.url import JOURNAL, journal_file, shown_url, without_secrets
+
+_CREATION = 0x6C72736561726368
+"""The key of PostgreSQL's advisory lock for making tables: ``lrsearch`` in ASCII."""
+
+
+def database_url(url: str) -> str:
+    """Give a storage URL with a driver that is there: psycopg where ``postgresql://`` would take psycopg2 in vain."""
+    scheme, colon, rest = url.partition("://")
+    if scheme in ("postgresql", "postgres") and find_spec("psycopg2") is None and find_spec("psycopg"):
+        return f"postgresql+psycopg{colon}{rest}"
+    return url
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Give the file of a SQLite URL; None for another database.
+
+    Raises:
+        UsageError: it names no file, and would keep everything in memory.
+    """
+    parsed = sqlalchemy.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory":
+        raise UsageError(f"{shown_url(url)} keeps nothing; name a file, as in sqlite:///study.db")
+    return Path(str(parsed.database).removeprefix("file:")).resolve()
+
+
+def check_database(url: str, mounted: Iterable[Mount]) -> None:
+    """Refuse a SQLite database that is no file of a local disk.
+
+    Args:
+        url: an Optuna storage URL.
+        mounted: what is mounted on this machine.
+
+    Raises:
+        UsageError: it is one, or the URL is none.
+    """
+    if url.startswith(JOURNAL):
+        return
+    try:
+        file = sqlite_file(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
+        raise unreachable(url, error) from error
+    if file is not None:
+        refuse_network(file, mounted)
 
 
 def is_there(url: str) -> bool:
@@ -16,8 +65,10 @@ def is_there(url: str) -> bool:
     Raises:
         UsageError: the storage cannot be reached.
     """
+    if url.startswith(JOURNAL):
+        return journal_file(url).exists()
     try:
-        parsed = sqlalchemy.make_url(url)
+        parsed = sqlalchemy.make_url(database_url(url))
         file = parsed.database if parsed.get_backend_name() == "sqlite" and not parsed.query else None
         if file is not None and not Path(file).exists():
             return False
@@ -42,6 +93,41 @@ def unreachable(url: str, error: Exception) -> UsageError:
     )
 
 
+@contextmanager
+def making_tables(url: str) -> Iterator[None]:
+    """While it lasts, no other process makes tables in a database: several at once would fail.
+
+    A SQLite file is locked on this machine, a PostgreSQL database everywhere; others are not.
+    """
+    file = sqlite_file(url)
+    # Where the folder is missing the database says so; the lock would make it.
+    with FileLock(f"{file}.lock") if file is not None and file.parent.is_dir() else nullcontext():
+        if sqlalchemy.make_url(url).get_backend_name() != "postgresql":
+            yield
+            return
+        engine = sqlalchemy.create_engine(url)
+        try:
+            with engine.begin() as connection:
+                connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_CREATION)))
+                yield
+        finally:
+            engine.dispose()
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Give what an engine wants to be told of a database."""
+    # Between evaluations that take hours a server or firewall may have closed the connection.
+    return {} if url.startswith("sqlite") else {"pool_pre_ping": True}
+
+
+def another_engine(url: str) -> sqlalchemy.Engine:
+    """Make an engine of its own for a database, as safe as the store's."""
+    engine = sqlalchemy.create_engine(url, **engine_options(url))
+    if engine.dialect.name == "sqlite":
+        survive_crashes(engine)
+    return engine
+
+
 def survive_crashes(engine: sqlalchemy.Engine) -> None:
     """Let SQLite write ahead and synchronise fully, in transactions that take the lock at once."""
     # After the tables were made: their creation would wait for its own immediate transaction.
@@ -52,43 +138,9 @@ def survive_crashes(engine: sqlalchemy.Engine) -> None:
 
 def _on_connect(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # BEGIN is ours to say
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000"):
+    for pragma in ("busy_timeout=60000", "journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _on_begin(connection: sqlalchemy.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-class ServerLock:
-    """A named lock of a PostgreSQL server: it goes with the connection that took it, however that ends.
-
-    ``held`` says whether nobody else has it. Other databases have none, and it is always held.
-
-    Raises:
-        UsageError: the server cannot be reached.
-    """
-
-    def __init__(self, url: str, name: str) -> None:
-        self.held = True
-        self._connection: sqlalchemy.Connection | None = None
-        try:
-            parsed = sqlalchemy.make_url(url)
-            if parsed.get_backend_name() != "postgresql":
-                return
-            # Autocommit, or the server would see a transaction that idles for hours.
-            engine = sqlalchemy.create_engine(
-                parsed, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT"
-            )
-            self._connection = engine.connect()
-            key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-            lock = sqlalchemy.select(sqlalchemy.func.pg_try_advisory_lock(key))
-            self.held = bool(self._connection.execute(lock).scalar())
-        except Exception as error:
-            self.release()
-            raise unreachable(url, error) from error
-
-    def release(self) -> None:
-        """Let go of the lock and of the connection."""
-        if self._connection is not None:
-            self._connection.close()

@@ -5,35 +5,34 @@ distributions and evaluations as intermediate values, so that Optuna's own plots
 as they would any other. What Optuna has no place for stands in user attributes.
 """
 
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import optuna
+from filelock import FileLock, Timeout
 from optuna.distributions import FloatDistribution
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from lrsearch.errors import StudyNotFoundError
-from lrsearch.store.database import is_there, survive_crashes, unreachable
+from lrsearch.errors import LeaseLostError, LRSearchError, UsageError
+from lrsearch.store.database import another_engine, check_database, database_url, unreachable
+from lrsearch.store.filesystem import mounts
+from lrsearch.store.fork import Forked, check_fork, take_over
+from lrsearch.store.fork import Origin as Origin
+from lrsearch.store.lease import Holder, Lease, holder_of, locked
 from lrsearch.store.mismatch import mismatch
-from lrsearch.store.record import (
-    StudyRecord,
-    curve_from,
-    curve_to,
-    outcome_from,
-    outcome_to,
-    proposed_from,
-    proposed_to,
-    with_evaluation,
-)
+from lrsearch.store.owner import Owner
+from lrsearch.store.reading import ATTRIBUTE, proposed_starts, trains_as, trial_from
+from lrsearch.store.reading import read_study as read_study
+from lrsearch.store.reading import study_names as study_names
+from lrsearch.store.record import curve_to, outcome_to, proposed_to, with_evaluation
+from lrsearch.store.storages import let_go, storage_to_read, storage_to_write
+from lrsearch.store.storages import missing_promises as missing_promises
 from lrsearch.store.url import shown_url as shown_url
-from lrsearch.store.writer import Writer
-from lrsearch.task.fingerprint import Identity, differences, fingerprint, of_entry
+from lrsearch.task.fingerprint import Identity, differences, of_entry
 from lrsearch.task.model import Searched, Task
 from lrsearch.task.starts import ProposedStart
 from lrsearch.trial import (
@@ -49,11 +48,8 @@ from lrsearch.trial import (
     TrialSpec,
 )
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-logging.getLogger("alembic").setLevel(logging.WARNING)
-
-_ATTRIBUTE = "lrsearch"
-"""The user attribute of a study that holds the task's text, its place and its identity."""
+_LOCK_SECONDS = 1.0
+"""A look at a study holds its lock for an instant; only another run holds it longer."""
 _STATES = {
     Finished: TrialState.COMPLETE,
     Diverged: TrialState.PRUNED,
@@ -63,28 +59,35 @@ _STATES = {
 
 
 class OptunaStore:
-    """Keeps trials in an Optuna storage. Made by ``open_store``, which takes the lock that makes it the one writer."""
+    """Keeps trials in an Optuna storage. Made by ``open_store``, which makes it the one writer.
+
+    Where another process has taken the study over meanwhile, every call that would write raises LeaseLostError.
+    """
 
     def __init__(
         self,
-        storage: RDBStorage,
+        storage: BaseStorage,
         task: Task,
         identity: Identity,
         studies: Mapping[SearchId, int],
-        writer: Writer,
+        lease: Lease | None = None,
+        forked: Forked | None = None,
     ) -> None:
         self._storage = storage
+        self._lease = lease
+        self.forked = forked
+        """What it took over of another study, if it was asked to."""
         self._identity = identity
         self._searches = task.searches()
         self._studies = studies
-        self._writer = writer
+        self._held = ExitStack()
         self._trial_ids: dict[str, int] = {}
         self._trials: dict[str, Trial] = {}
         """What is in the storage: its one writer need not read back what it wrote."""
         found: list[tuple[int, Trial]] = []
         for search, study in studies.items():
             for frozen in storage.get_all_trials(study, deepcopy=False):
-                trial = _trial_from(search, frozen)
+                trial = trial_from(search, frozen)
                 if trial is None:
                     continue
                 trial_id = storage.get_trial_id_from_study_id_trial_number(study, frozen.number)
@@ -137,131 +140,117 @@ class OptunaStore:
         attributes = {
             search: self._storage.get_study_user_attrs(study) for search, study in self._studies.items()
         }
-        return _proposed_starts(attributes, self._identity)
+        return proposed_starts(attributes, self._identity)
 
     def keep_proposed_start(self, search: SearchId, proposed: ProposedStart) -> None:
         """Write down what proposed the start of a search, so that it is found out once."""
-        name, kept = proposed_to(proposed, _trains_as(search, self._identity))
+        name, kept = proposed_to(proposed, trains_as(search, self._identity))
         self._storage.set_study_user_attr(self._studies[search], name, kept)
 
+    @property
+    def lost(self) -> LeaseLostError | None:
+        """Why nothing can be written any more, where another process has taken the study over; else None."""
+        return self._lease.lost if self._lease is not None else None
+
+    def make_sure(self) -> None:
+        """Make sure that this is still the one writer.
+
+        Raises:
+            LeaseLostError: another process has taken the study over.
+        """
+        if isinstance(self._storage, RDBStorage):
+            with self._storage.engine.begin():
+                pass  # every transaction makes sure as it begins
+
     def close(self) -> None:
-        """Let go of the storage and the lock."""
-        _let_go(self._storage)
-        self._writer.release()
+        """Let go of the storage, the lease and the lock."""
+        self._held.close()
 
     def _finish(self, trial: str, outcome: Outcome) -> None:
         values = [outcome.value] if isinstance(outcome, Finished) else None
         self._storage.set_trial_state_values(self._trial_ids[trial], _STATES[type(outcome)], values)
 
 
-def open_store(task: Task, identity: Identity, url: str, lock: Path) -> OptunaStore:
+def open_store(
+    task: Task,
+    identity: Identity,
+    url: str,
+    lock: Path,
+    origin: Origin | None = None,
+    owner: Owner | None = None,
+) -> OptunaStore:
     """Open a task's studies for writing; make those that do not exist yet.
 
     Args:
         task: the task, whose searches are the studies.
         identity: what of it changes the result of a training.
         url: an Optuna storage URL, ``sqlite:///...`` by default elsewhere.
-        lock: the file whose lock makes this the only writer.
+        lock: the file whose lock makes this the only writer of this machine.
+        origin: the study to take over from what is still valid.
+        owner: who writes; this process if None.
 
     Raises:
-        StudyLockedError: another process holds the lock.
+        StudyLockedError: another process writes to the study.
         StudyMismatchError: a study was made from a task that trains differently.
-        UsageError: the storage cannot be reached.
+        StudyNotFoundError: there is no study of the origin's name.
+        UsageError: the storage cannot be reached, or is SQLite on a network file system.
     """
-    writer = Writer(task.name, url, lock)
-    storage = None
-    try:
-        storage = _storage(url, writing=True)
+    check_database(url, mounts())
+    owner = owner or Owner.this_process()
+    with ExitStack() as held:
+        file_lock = FileLock(lock)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held.enter_context(file_lock.acquire(timeout=_LOCK_SECONDS))
+        except Timeout as error:
+            raise locked(task.name, _writer(url, task.name), owner) from error
+        storage = storage_to_write(url)
+        held.callback(let_go, storage)
+        lease = _lease(storage, url, task.name, owner)
+        if lease is not None:
+            held.callback(lease.release)
         _refuse_mismatch(storage, task, identity, url, lock)
+        if origin is not None:
+            check_fork(storage, task.name, origin)
         studies = {search: _open_study(storage, task, search, identity) for search in task.searches()}
-        return OptunaStore(storage, task, identity, studies, writer)
-    except BaseException:
-        if storage is not None:
-            _let_go(storage)
-        writer.release()
-        raise
+        forked = take_over(storage, studies, identity, origin) if origin is not None else None
+        store = OptunaStore(storage, task, identity, studies, lease, forked)
+        store._held = held.pop_all()
+        return store
+    raise AssertionError("an exit stack of these lets nothing vanish")
 
 
-def read_study(url: str, name: str) -> StudyRecord:
-    """Read a task's studies without writing anything; works while a run is on.
-
-    Raises:
-        StudyNotFoundError: there is no study of that name.
-        UsageError: the storage cannot be reached.
-    """
-    trials: list[Trial] = []
-    newest: dict[str, Any] = {}
-    attributes: dict[SearchId, Mapping[str, Any]] = {}
-    moments: list[datetime | None] = []
-    with _reading(url) as storage:
-        for study in storage.get_all_studies() if storage else ():
-            kept = study.user_attrs.get(_ATTRIBUTE)
-            task_name, _, search = study.study_name.partition("/")
-            if storage is None or kept is None or task_name != name:
-                continue
-            newest = max(newest, kept, key=lambda attribute: attribute.get("written", ""))
-            entry, _, hyperparameter = search.partition("/")
-            attributes[SearchId(entry, hyperparameter)] = study.user_attrs
-            study_id = storage.get_study_id_from_name(study.study_name)
-            for frozen in storage.get_all_trials(study_id, deepcopy=False):
-                trial = _trial_from(SearchId(entry, hyperparameter), frozen)
-                if trial is not None:
-                    trials.append(trial)
-                    moments += [frozen.datetime_start, frozen.datetime_complete]
-    if not newest:
-        raise StudyNotFoundError(
-            f"there is no study {name} in {shown_url(url)}; lrsearch status lists those there are"
-        )
-    moments.append(datetime.fromisoformat(newest["written"]))
-    worked_at = max(moment.timestamp() for moment in moments if moment is not None)
-    return StudyRecord(
-        newest["task"],
-        Path(newest["path"]),
-        newest["identity"],
-        tuple(trials),
-        worked_at,
-        _proposed_starts(attributes, newest["identity"]),
-    )
-
-
-def study_names(url: str) -> list[str]:
-    """Give the names of the tasks that have studies in a storage.
-
-    Raises:
-        UsageError: the storage cannot be reached.
-    """
-    with _reading(url) as storage:
-        studies = storage.get_all_studies() if storage else []
-    kept = (study for study in studies if _ATTRIBUTE in study.user_attrs)
-    return sorted({study.study_name.partition("/")[0] for study in kept})
-
-
-@contextmanager
-def _reading(url: str) -> Iterator[RDBStorage | None]:
-    """A storage to read from; None where there is none yet."""
-    storage = _storage(url, writing=False) if is_there(url) else None
+def _lease(storage: BaseStorage, url: str, study: str, owner: Owner) -> Lease | None:
+    """Take the lease and let the storage's transactions make sure of it; None for a storage that has no such thing."""
+    if not isinstance(storage, RDBStorage):
+        return None
+    engine = another_engine(database_url(url))
     try:
-        yield storage
-    finally:
-        if storage is not None:
-            _let_go(storage)
-
-
-def _let_go(storage: RDBStorage) -> None:
-    storage.remove_session()
-    storage.engine.dispose()
-
-
-def _storage(url: str, writing: bool) -> RDBStorage:
-    try:
-        # Between evaluations that take hours a server or firewall may have closed the connection.
-        ping = {} if url.startswith("sqlite") else {"pool_pre_ping": True}
-        storage = RDBStorage(url, engine_kwargs=ping, skip_table_creation=not writing)
-    except Exception as error:
+        lease = Lease(engine, study, owner)
+    except BaseException as error:
+        engine.dispose()
+        if isinstance(error, LRSearchError) or not isinstance(error, Exception):
+            raise
         raise unreachable(url, error) from error
-    if writing and storage.engine.dialect.name == "sqlite":
-        survive_crashes(storage.engine)
-    return storage
+    lease.guard(storage.engine)
+    return lease
+
+
+def writer_of(url: str, study: str) -> Holder | None:
+    """Give which process writes to a study, as far as its storage says; None if it says of nobody.
+
+    Raises:
+        UsageError: the storage cannot be reached.
+    """
+    with storage_to_read(url) as storage:
+        holder = holder_of(storage.engine, study) if isinstance(storage, RDBStorage) else None
+    return None if holder is None or holder.is_gone(Owner.this_process().machine) else holder
+
+
+def _writer(url: str, study: str) -> Holder | None:
+    with suppress(UsageError):
+        return writer_of(url, study)
+    return None
 
 
 def _study_name(task: Task, search: SearchId) -> str:
@@ -274,7 +263,7 @@ def _refuse_mismatch(storage: BaseStorage, task: Task, identity: Identity, url: 
     for search in task.searches():
         with suppress(KeyError):
             study = storage.get_study_id_from_name(_study_name(task, search))
-            kept = storage.get_study_user_attrs(study).get(_ATTRIBUTE)
+            kept = storage.get_study_user_attrs(study).get(ATTRIBUTE)
             if kept is not None and _holds_results(storage, study):
                 before = of_entry(kept["identity"], search.entry)
                 if differs := differences(before, of_entry(identity, search.entry)):
@@ -298,41 +287,12 @@ def _open_study(storage: BaseStorage, task: Task, search: SearchId, identity: Id
         load_if_exists=True,
     )
     content = {"task": task.text, "path": str(task.path.resolve()), "identity": identity}
-    before = study.user_attrs.get(_ATTRIBUTE, {})
+    before = study.user_attrs.get(ATTRIBUTE, {})
     if any(before.get(name) != value for name, value in content.items()):
-        study.set_user_attr(_ATTRIBUTE, content | {"written": datetime.now(UTC).isoformat()})
+        study.set_user_attr(ATTRIBUTE, content | {"written": datetime.now(UTC).isoformat()})
     return storage.get_study_id_from_name(study.study_name)
-
-
-def _trains_as(search: SearchId, identity: Identity) -> str:
-    return fingerprint(of_entry(identity, search.entry))
-
-
-def _proposed_starts(
-    attributes: Mapping[SearchId, Mapping[str, Any]], identity: Identity
-) -> dict[SearchId, tuple[ProposedStart, ...]]:
-    """What proposed starts in studies, by the user attributes of each; nothing of those without."""
-    found = {search: proposed_from(kept, _trains_as(search, identity)) for search, kept in attributes.items()}
-    return {search: proposed for search, proposed in found.items() if proposed}
 
 
 def _distribution(searched: Searched) -> FloatDistribution:
     low, high = searched.limits
     return FloatDistribution(low, high, log=searched.ladder_name != "beta")
-
-
-def _trial_from(search: SearchId, frozen: FrozenTrial) -> Trial | None:
-    """Read a trial; None for one that was not written by lrsearch, or was ended by other hands."""
-    attributes = frozen.user_attrs
-    if "hyperparameters" not in attributes:
-        return None
-    spec = TrialSpec(search, attributes["rung"], attributes["seed"], attributes["hyperparameters"])
-    trial = f"{search}/{frozen.number}"
-    if (result := attributes.get("result")) is not None:
-        return Trial(
-            trial, spec, curve_from(result["curve"]), outcome_from(result["outcome"]), result["seconds"]
-        )
-    if frozen.state.is_finished():
-        return None
-    curve = tuple(Evaluation(step, value) for step, value in sorted(frozen.intermediate_values.items()))
-    return Trial(trial, spec, curve)

@@ -31,6 +31,8 @@ class StudyRecord:
 _RANGE_TEST = "lrsearch range test"
 """The name of a range test, kept with the fingerprint of the trainings that it was made of."""
 _SCALED_START = "lrsearch scaled start"
+PROPOSALS = frozenset((_RANGE_TEST, _SCALED_START))
+"""The names that what proposed a start is kept by."""
 
 
 def proposed_to(proposed: ProposedStart, trains_as: str) -> tuple[str, dict[str, Any]]:

@@ -3,9 +3,20 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
 import sqlalchemy
+
+JOURNAL = "journal:///"
+"""How the URL of a journal file of Optuna begins; its path follows, absolute if it begins with another slash."""
+_SECRET = re.compile("pass|pwd|secret|token", re.IGNORECASE)
+"""What the name of a secret in a URL's query holds."""
+
+
+def journal_file(url: str) -> Path:
+    """Give the file of a journal's URL, absolute: Optuna's lock of a relative one may wait for ever."""
+    return Path(url.removeprefix(JOURNAL)).resolve()
 
 
 def shown_url(url: str) -> str:
@@ -31,5 +42,5 @@ def _secrets(url: str) -> Iterator[str]:
     place, _, query = url.partition("?")
     users = re.search(r"^(?:.*?//)?(.*)@", place)
     pieces = re.split("[:@]", users[1])[1:] if users else []
-    for secret in (*pieces, *(value for name, value in parse_qsl(query) if "pass" in name.lower())):
+    for secret in (*pieces, *(value for name, value in parse_qsl(query) if _SECRET.search(name))):
         yield from filter(None, (secret, unquote(secret)))

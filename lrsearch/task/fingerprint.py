@@ -11,11 +11,15 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+import cprop.results
 from lrsearch.task.model import NOT_IN_A_FILE, Searched, Shared, Task
 from lrsearch.task.recipe import written
 
 Identity = dict[str, Any]
 """Dotted field names to plain values that JSON keeps."""
+RESULTS_VERSION = 1
+"""Of what lrsearch itself does in a training: raised by hand when the same task gives other results than before."""
+_VERSION = "results_version"
 _CODE = "'s code"
 _ENTRY = "optimizers."
 _DATA = "data."
@@ -46,6 +50,7 @@ def identity_of(task: Task) -> Identity:
         **{f"recipe.{name}": value for name, value in written(task.recipe).items()},
         "resources.cpus": task.resources.cpus,
         "resources.gpus": "some" if task.resources.gpus else "none",
+        **_version("lrsearch", RESULTS_VERSION),
     }
     for entry in task.entries.values():
         here = f"{_ENTRY}{entry.name}."
@@ -59,6 +64,7 @@ def identity_of(task: Task) -> Identity:
                 for name, value in entry.hyperparameters.items()
                 if not isinstance(value, Searched | Shared)
             },
+            **(_version(f"{here}cprop", cprop.results.RESULTS_VERSION) if entry.wrapped_in_cprop else {}),
         }
     plain: Identity = json.loads(json.dumps(identity, default=str))
     return plain
@@ -121,7 +127,14 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
     return changed
 
 
+def _version(of: str, version: int) -> Identity:
+    """The field of a version; none for the first, which studies do not name that were made before there were others."""
+    return {f"{of}.{_VERSION}": version} if version != 1 else {}
+
+
 def _shown(name: str, fields: Mapping[str, Any]) -> str:
+    if name.endswith(f".{_VERSION}"):
+        return str(fields.get(name, 1))
     return json.dumps(fields[name]) if name in fields else "not given"
 
 

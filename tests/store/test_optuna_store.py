@@ -193,7 +193,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_writer_is_refused_in_this_process(opened: Open) -> None:
     opened()
     with pytest.raises(
-        StudyLockedError, match=r"another lrsearch is writing to the study digits; .*status digits"
+        StudyLockedError, match=rf"another lrsearch \(process {os.getpid()} on .*, since .* UTC\) is writing to the study digits; .*status digits"
     ):
         opened()
 

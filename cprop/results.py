@@ -1,0 +1,4 @@
+"""The version of what CProp computes, told without torch."""
+
+RESULTS_VERSION = 1
+"""Raised by hand when the same training gives other results than before: studies of before then do not go on."""
