@@ -54,7 +54,7 @@ OPTIONS = [
      "open database file); check the URL, and that its server or folder is there"),
     ("studies in a file", ["--studies", "valley.py"],
      "valley.py/valley cannot be written (Not a directory); make room, allow it or choose another"),
-    ("unknown option", ["--foo"], "lrsearch run: no such option: --foo; see lrsearch run --help"),
+    ("unknown option", ["--bar"], "lrsearch run: no such option: --bar; see lrsearch run --help"),
     ("second file", ["b.yaml"], "lrsearch run: got unexpected extra argument(s) (b.yaml); see lrsearch run --help"),
 ]  # fmt: skip
 COMMANDS = [
@@ -177,7 +177,8 @@ def test_a_task_that_trains_differently_is_refused(cli, tmp_path, finished):
         2,
         "",
         "valley.yaml: the study valley was made from a task that trains differently: budget.iterations was "
-        "20, is 30; put that back, give this task another name, or "
+        "20, is 30; put that back, keep what is still valid in a new study with: lrsearch run valley.yaml "
+        "--fork NAME, give this task another name, or "
         "remove the folder studies/valley to begin anew\n",
     )
     assert (tmp_path / "studies/valley/chosen.yaml").read_bytes() == (

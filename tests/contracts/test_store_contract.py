@@ -64,43 +64,56 @@ def task(tmp_path: Path) -> Task:
     return parse_task(TASK, tmp_path / "task.yaml")
 
 
+STORAGES = ("sqlite", "postgresql", "journal")
+
+
 @pytest.fixture
-def open_optuna(task: Task, tmp_path: Path) -> Iterator[Open]:
-    """Open the same SQLite file, the store opened before being closed."""
+def opener(request: pytest.FixtureRequest, task: Task, tmp_path: Path) -> Iterator[Callable[[str], Open]]:
+    """Give what opens a storage of a kind again and again, the store opened before being closed."""
     from lrsearch.store.optuna import open_store
 
     opened: list[Store] = []
 
-    def open_it() -> Store:
-        for store in opened:
-            store.close()
-        opened.append(
-            open_store(task, identity_of(task), f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "run.lock")
-        )
-        return opened[-1]
+    def of(kind: str) -> Open:
+        url = f"{kind}:///{tmp_path / 'study.db'}"
+        if kind == "postgresql":
+            url = request.getfixturevalue("postgres_database")
 
-    yield open_it
+        def open_it() -> Store:
+            for store in opened:
+                store.close()
+            opened.append(open_store(task, identity_of(task), url, tmp_path / "run.lock"))
+            return opened[-1]
+
+        return open_it
+
+    yield of
     for store in opened:
         store.close()
 
 
-@pytest.fixture(params=["memory", "optuna"])
-def store(request: pytest.FixtureRequest) -> Store:
-    if request.param == "memory":
-        return MemoryStore()
-    opened: Store = request.getfixturevalue("open_optuna")()
-    return opened
+@pytest.fixture(params=STORAGES)
+def open_optuna(request: pytest.FixtureRequest, opener: Callable[[str], Open]) -> Open:
+    return opener(request.param)
 
 
-@pytest.fixture(params=["in memory", "in Optuna", "in Optuna, reopened"])
-def read_back(request: pytest.FixtureRequest) -> tuple[Store, Callable[[], tuple[Trial, ...]]]:
+@pytest.fixture(params=["memory", *STORAGES])
+def store(request: pytest.FixtureRequest, opener: Callable[[str], Open]) -> Store:
+    return MemoryStore() if request.param == "memory" else opener(request.param)()
+
+
+@pytest.fixture(params=["memory", *STORAGES, *(f"{kind} reopened" for kind in STORAGES)])
+def read_back(
+    request: pytest.FixtureRequest, opener: Callable[[str], Open]
+) -> tuple[Store, Callable[[], tuple[Trial, ...]]]:
     """A store, and how its trials are read back: from the store itself, or after it was opened anew."""
-    if request.param == "in memory":
+    if request.param == "memory":
         memory = MemoryStore()
         return memory, memory.trials
-    open_it: Open = request.getfixturevalue("open_optuna")
+    kind, _, reopened = request.param.partition(" ")
+    open_it = opener(kind)
     store = open_it()
-    return store, store.trials if request.param == "in Optuna" else lambda: open_it().trials()
+    return store, (lambda: open_it().trials()) if reopened else store.trials
 
 
 ReadBack = tuple[Store, Callable[[], tuple[Trial, ...]]]
