@@ -74,11 +74,22 @@ def is_there(url: str) -> bool:
             return False
         engine = sqlalchemy.create_engine(parsed)
         try:
-            return bool(sqlalchemy.inspect(engine).has_table("studies"))
+            return _is_whole(engine)
         finally:
             engine.dispose()
     except Exception as error:
         raise unreachable(url, error) from error
+
+
+def _is_whole(engine: sqlalchemy.Engine) -> bool:
+    """Whether Optuna has made all its tables: the mark of its schema's version comes last.
+
+    A run that was killed while it made them left some; there is nothing in them yet, and the next run makes the rest.
+    """
+    if not sqlalchemy.inspect(engine).has_table("alembic_version"):
+        return False
+    with engine.connect() as connection:
+        return connection.execute(sqlalchemy.text("SELECT 1 FROM alembic_version")).first() is not None
 
 
 def unreachable(url: str, error: Exception) -> UsageError:

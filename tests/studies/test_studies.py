@@ -100,3 +100,22 @@ def test_a_look_from_outside_counts_what_a_run_counts(tmp_path: Path) -> None:
     assert study.finished
     assert state.verdict is not None
     assert (state.verdict.chosen, state.verdict.iterations, state.failures) == (0.1, 60, ())
+
+
+def test_a_database_whose_making_was_killed_at_any_table_holds_nothing_and_is_finished(
+    tmp_path: Path,
+) -> None:
+    begin(tmp_path, "whole", 0.5)
+    with sqlite3.connect(tmp_path / "whole/study.db") as whole:
+        made = [sql for (sql,) in whole.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
+    for count in range(len(made) + 1):
+        name = f"torn{count}"
+        (tmp_path / name).mkdir()
+        with sqlite3.connect(tmp_path / name / "study.db") as torn:
+            for sql in made[:count]:
+                torn.execute(sql)
+        with pytest.raises(StudyNotFoundError):
+            read(Place(name, tmp_path))
+        begin(tmp_path, name, 0.5)
+        (state,) = read(Place(name, tmp_path)).states.values()
+        assert [trial.outcome for trial in state.trials] == [Finished(0.5)]
