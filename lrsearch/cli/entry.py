@@ -2,13 +2,15 @@
 
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Any
 
 import typer
 
 from lrsearch.cli.commands import StoppedError, app
-from lrsearch.cli.output import say
+from lrsearch.cli.output import say as say_anything
 from lrsearch.errors import LRSearchError
 
 
@@ -17,6 +19,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     # Wherever it stands on the line: people add it to the end of what just failed.
+    hidden = _hiding_passwords(given)
+
+    def say(line: str) -> None:
+        say_anything(hidden(line))
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        say("".join(traceback.format_exception(kind, error, trace)).rstrip())
+
+    if debug:
+        sys.excepthook = show
     given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"] or ["--help"]
     try:
         status = app(given, prog_name="lrsearch", standalone_mode=False)
@@ -42,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         # What the parser refuses; its class is typer's in newer releases and click's in older ones.
         if hasattr(error, "format_message") and isinstance(getattr(error, "exit_code", None), int):
-            return _refused(error)
+            return _refused(error, say)
         if debug:
             raise
         what = " ".join(str(error).split())[:300]
@@ -51,13 +63,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _hiding_passwords(given: Sequence[str]) -> Callable[[str], str]:
+    """Give what takes the passwords of the storage URLs that are given out of a text: drivers repeat them in errors."""
+    words = [*given, os.environ.get("LRSEARCH_STORAGE", "")]
+    urls = [word.partition("=")[2] if word.startswith("-") else word for word in words if "://" in word]
+
+    def hidden(text: str) -> str:
+        if urls:
+            from lrsearch.store.url import without_secrets  # imports SQLAlchemy
+
+            for url in urls:
+                text = without_secrets(text, url)
+        return text
+
+    return hidden
+
+
 def _nobody_reads() -> int:
     """The reader of standard output has gone (``| head``): nothing to say, and nobody to say it to."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def _refused(error: Any) -> int:
+def _refused(error: Any, say: Callable[[str], None]) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "lrsearch"
     message = " ".join(error.format_message().split()).rstrip(".")
