@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from lrsearch.errors import TrainingError
 from lrsearch.ports import Store
 from lrsearch.searches import SearchState, chosen_values, in_values, needed_by, state_of
 from lrsearch.strategies import Launch, Stop
@@ -13,8 +14,6 @@ from lrsearch.verdict import Verdict
 
 LEFT_OVER = "the search ended without it"
 """Why a replica is stopped that no candidate needs any more."""
-MAX_LOST = 3
-"""How often a replica is trained again after its worker died, before that counts as a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,14 @@ class Concluded:
     verdict: Verdict
 
 
-Event = Started | Evaluated | Ended | Concluded
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that the user should know, and that changes no result."""
+
+    line: str
+
+
+Event = Started | Evaluated | Ended | Concluded | Noted
 Observer = Callable[[Event], None]
 
 
@@ -74,7 +80,9 @@ class Coordinator:
         self._ended: defaultdict[SearchId, dict[str, Trial]] = defaultdict(dict)
         self._running: dict[str, Trial] = {}
         self._unfinished: dict[str, Trial] = {}
-        self._lost: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._failed_at: dict[tuple[str, ...], str] = {}
+        self._noted: set[str] = set()
         self._states: dict[SearchId, SearchState] = {}
         for trial in store.trials():
             # A replica that failed in an earlier run is trained again: the cause may be mended.
@@ -131,23 +139,68 @@ class Coordinator:
             self._refresh(of=before.spec.search)
         return trial in self._running
 
-    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
-        """Record how a replica ended, and let its search and those that share its value go on."""
-        if trial in self._running:  # or it was stopped before this came
-            self._end(trial, outcome, curve, seconds)
-            self._refresh()
+    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> bool:
+        """Record how a replica ended, and let its search and those that share its value go on.
+
+        Returns:
+            Whether it has ended: one that failed is asked for again, as ``lost`` says.
+
+        Raises:
+            TrainingError: it failed just as a training did before, so all will; the run ends.
+        """
+        if trial not in self._running:
+            return True  # it was stopped before this came
+        if isinstance(outcome, Failed):
+            where = _where(outcome.error)
+            if (before := self._failed_at.get(where)) is not None:
+                failed = self._running[trial]
+                self._end(trial, outcome, curve, seconds)
+                raise self._same_again(failed, before, outcome)
+            self._failed_at[where] = trial
+            return self._try_again(trial, outcome.error)
+        self._end(trial, outcome, curve, seconds)
+        self._refresh()
+        return True
 
     def lost(self, trial: str, reason: str) -> None:
-        """Say that a replica's worker died: it is asked for again, a few times, then recorded as failed."""
-        if trial not in self._running:
-            return  # it was stopped before its worker died
-        self._lost[trial] += 1
-        if self._lost[trial] > MAX_LOST:
-            died = Failed(f"its worker died {self._lost[trial]} times: {reason}")
-            self.tell(trial, died, self._running[trial].curve, seconds=0.0)
-            return
-        self._unfinished[trial] = self._running.pop(trial)
+        """Say that a replica was cut off: it is asked for again, a few times, then recorded as failed."""
+        if trial in self._running:  # or it was stopped before its worker died
+            self._try_again(trial, reason)
+
+    def note(self, line: str) -> None:
+        """Tell the observer a line for the user, once."""
+        if line not in self._noted:
+            self._noted.add(line)
+            self._observer(Noted(line))
+
+    def _try_again(self, trial: str, reason: str) -> bool:
+        """Hand a replica out again, or record it as failed if that was done often enough; give whether it ended."""
+        self._failures[trial] += 1
+        running, often = self._running[trial], self._failures[trial]
+        first, *traceback = reason.splitlines() or [""]
+        if ended := often > self._task.resources.max_failures:
+            first += f" ({often} times)" if often > 1 else ""
+            self._end(trial, Failed("\n".join([first, *traceback])), running.curve, running.seconds)
+        else:
+            self._unfinished[trial] = self._running.pop(trial)
+            self.note(
+                f"{self._named(running)}: {first}; tried again, {often} of {self._task.resources.max_failures} times"
+            )
         self._refresh()
+        return ended
+
+    def _same_again(self, trial: Trial, before: str, outcome: Failed) -> TrainingError:
+        first, *traceback = outcome.error.splitlines()
+        again = "when it was tried again" if before == trial.id else "as another before it"
+        return TrainingError(
+            f"{self._named(trial)}, failed in the same way {again}: {first}; this is no accident, so the run ends; "
+            "what had ended is kept; mend the cause and run it again",
+            "\n".join(traceback),
+        )
+
+    def _named(self, trial: Trial) -> str:
+        search = trial.spec.search
+        return f"{search} at {trial.spec.hyperparameters[search.hyperparameter]:g}, seed {trial.spec.seed}"
 
     def _wanted(self) -> Iterator[TrialSpec]:
         """What is to be trained now; the searches with the least behind them first, so that all end together."""
@@ -215,3 +268,17 @@ class Coordinator:
         for trial in left:
             del self._unfinished[trial.id]
         return left
+
+
+def _where(error: str) -> tuple[str, ...]:
+    """What is the same of two errors with one cause: where they were raised and of which kind, not the message.
+
+    >>> _where("task.py:3 raised ValueError: 0.1\\nTraceback:\\n  File \"task.py\", line 3, in train\\nValueError: 0.1")
+    ('task.py:3 raised ValueError', 'File "task.py", line 3, in train')
+    """
+    first, *traceback = error.splitlines() or [""]
+    frames = [line.strip() for line in traceback if line.lstrip().startswith('File "')]
+    if not frames:
+        return (first,)
+    place, raised, what = first.partition(" raised ")
+    return (f"{place}{raised}{what.partition(':')[0]}", *frames)

@@ -62,12 +62,24 @@ class Dispatcher(Protocol):
         """
         ...
 
-    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
-        """Record how a replica ended, with its whole curve."""
+    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> bool:
+        """Record how a replica ended, with its whole curve.
+
+        Returns:
+            Whether it has. One that failed for the first time is asked for again and keeps its checkpoints.
+
+        Raises:
+            TrainingError: it failed as one did before: the run ends.
+        """
         ...
 
     def lost(self, trial: str, reason: str) -> None:
-        """Say that a replica's worker died: it is asked for again, a few times, then recorded as failed."""
+        """Say that a replica was cut off (its worker died, it hung, there was no room): it is asked for again, a few
+        times, then recorded as failed. ``reason`` is one line, and after it the traceback if there is one."""
+        ...
+
+    def note(self, line: str) -> None:
+        """Tell the user what changes no result: a damaged checkpoint. The same is said once."""
         ...
 
 

@@ -267,8 +267,6 @@ def _search(
     with writable(place.folder):
         store = open_store(task, identity, place.url, place.lock, origin)
     try:
-        for torn in place.checkpoints.glob("*.tmp"):  # of runs that were killed while they wrote
-            torn.unlink(missing_ok=True)
         console = console or Console(quiet=True)
         for line in (missing_promises(place.url), store.forked and f"{place.name}: {store.forked}"):
             if line:

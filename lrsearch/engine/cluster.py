@@ -162,7 +162,7 @@ def _forget() -> Callable[[bytes], None]:
 
         workplace = Workplace(pickle.loads(pickled))
         if not workplace.shares_disk:
-            shutil.rmtree(workplace.checkpoints, ignore_errors=True)
+            shutil.rmtree(workplace.of_study, ignore_errors=True)
 
     return forget
 

@@ -32,7 +32,8 @@ class Driver:
     Attributes:
         task: what is trained, with paths of the driver's machine.
         identity: what of it changes the result of a training, with the data sets that the driver read.
-        checkpoints: the folder for checkpoints, as the driver sees it.
+        checkpoints: the study's folder for checkpoints, as the driver sees it.
+        run: the name of this run, and of its folder in there.
         sent: the folder that each worker has a copy of; None where all run on the driver's machine.
         mark: the name of a file in ``checkpoints``: who sees it shares the driver's disk.
         host: the name of the driver's machine.
@@ -45,6 +46,7 @@ class Driver:
     task: Task
     identity: Identity
     checkpoints: Path
+    run: str
     sent: Path | None
     mark: str
     host: str
@@ -60,13 +62,16 @@ class Driver:
 
 
 @contextmanager
-def driving(task: Task, identity: Identity, checkpoints: Path, sent: Path | None) -> Iterator[Driver]:
+def driving(
+    task: Task, identity: Identity, checkpoints: Path, run: str, sent: Path | None
+) -> Iterator[Driver]:
     """Say who drives, and while it lasts leave a mark in the folder for checkpoints, if a folder is sent."""
     mark = checkpoints / f".shared-{secrets.token_hex(8)}"
     driver = Driver(
         task=task,
         identity=identity,
         checkpoints=checkpoints,
+        run=run,
         sent=sent,
         mark=mark.name,
         host=socket.gethostname(),
@@ -101,7 +106,15 @@ class Workplace:
             if driver.data_folder:
                 os.environ.setdefault("LRSEARCH_DATA", driver.data_folder)
         self.shares_disk = driver.sent is None or (driver.checkpoints / driver.mark).is_file()
-        self.checkpoints = driver.checkpoints if self.shares_disk else _own_folder(driver.key)
+        self.of_study = driver.checkpoints if self.shares_disk else _own_folder(driver.key)
+        self.checkpoints = self.of_study / driver.run
+
+    def prepare(self) -> None:
+        """Make the folder for this run's checkpoints where the driver does not, with what earlier runs left."""
+        if not self.shares_disk:
+            from lrsearch.training.checkpoint import take_over  # imports torch, which may be missing there
+
+            take_over(self.of_study, self._driver.run)
 
     def difference(self) -> str | None:
         """Say in a line what of packages or code is not as it is at the driver; None if nothing."""

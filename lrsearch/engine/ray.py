@@ -6,11 +6,13 @@ snapshots are never read: each run is a fresh ``Tuner``.
 
 import gc
 import os
+import select
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,18 @@ from typing import Any
 from lrsearch.engine.cluster import check_machines, connected, forget_checkpoints, room_for_workers
 
 # isort: split
+import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from lrsearch.engine.driver import Driver, Workplace, driving, processes_seen
 from lrsearch.engine.sending import folder_to_send, runtime_env
+from lrsearch.errors import TrainingError
 from lrsearch.ports import Dispatcher
 from lrsearch.task.fingerprint import Identity, identity_of
 from lrsearch.task.model import Task
-from lrsearch.training.checkpoint import checkpoint_file
+from lrsearch.training.checkpoint import checkpoint_file, name_of_run, remove_checkpoints, take_over
 from lrsearch.training.progress import Progress
 from lrsearch.training.train import train
 from lrsearch.trial import Failed
@@ -73,30 +77,35 @@ class RayEngine:
 
         Raises:
             UsageError: the cluster cannot be reached, has no room for one worker, or one could not work there.
+            TrainingError: trainings fail all in the same way.
             KeyboardInterrupt: the user interrupted; nothing half-trained was told.
         """
         if dispatcher.done():
             return
+        run = name_of_run()
+        checkpoints = take_over(self._checkpoints, run)
         sent = folder_to_send(task, self._working_dir) if self._address else None
         identity = self._identity if self._identity is not None else identity_of(task)
         with (
             connected(self._address, runtime_env(sent, self._left_out) if sent else None),
             tempfile.TemporaryDirectory(prefix="lrsearch-") as scratch,
-            driving(task, identity, self._checkpoints, sent) as driver,
+            driving(task, identity, self._checkpoints, run, sent) as driver,
         ):
             self._workers = room_for_workers(task)
             sharing = check_machines(driver) if sent is not None else set()
             try:
-                self._tuner(driver, dispatcher, Path(scratch)).fit()
-            except KeyboardInterrupt as interrupt:
-                # In its traceback are Tune's actors: they would keep their processors while anybody holds it.
-                interrupt.__traceback__ = None
+                self._tuner(driver, dispatcher, checkpoints, Path(scratch)).fit()
+            except (KeyboardInterrupt, _RunEndedError) as ending:
+                because = ending.because if isinstance(ending, _RunEndedError) else ending
+                # In their tracebacks are Tune's actors: they would keep their processors while anybody holds them.
+                for error in (ending, because):
+                    error.__traceback__ = error.__context__ = None
                 gc.collect()
-                raise
+                raise because from None
             if sent is not None and dispatcher.done():
                 forget_checkpoints(driver, sharing)
 
-    def _tuner(self, driver: Driver, dispatcher: Dispatcher, scratch: Path) -> tune.Tuner:
+    def _tuner(self, driver: Driver, dispatcher: Dispatcher, checkpoints: Path, scratch: Path) -> tune.Tuner:
         searcher = _Asking(dispatcher)
         trainable = tune.with_parameters(_ReplicaTrainable, driver=driver)
         resources = driver.task.resources
@@ -105,7 +114,7 @@ class RayEngine:
             tune_config=tune.TuneConfig(
                 num_samples=-1,
                 search_alg=searcher,
-                scheduler=_Telling(dispatcher, searcher, self._checkpoints),
+                scheduler=_Telling(dispatcher, searcher, checkpoints),
                 max_concurrent_trials=self._workers,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
@@ -114,10 +123,18 @@ class RayEngine:
                 name="run",
                 storage_path=str(scratch),
                 verbose=0,
+                callbacks=[_Watching(searcher, resources.timeout)] if resources.timeout else [],
                 # Replicas keep their own.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
+
+
+class _RunEndedError(BaseException):
+    """Carries what ends the run through Tune, which takes an ``Exception`` for a failure of its own."""
+
+    def __init__(self, because: TrainingError) -> None:
+        self.because = because
 
 
 class _NotInSnapshots:
@@ -135,6 +152,8 @@ class _Asking(_NotInSnapshots, Searcher):
         self._dispatcher = dispatcher
         self.running: dict[str, str] = {}
         """Tune's trial ids to ours."""
+        self.hung: dict[str, str] = {}
+        """What to say of those whose process was ended because they hung."""
 
     def set_search_properties(
         self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
@@ -153,7 +172,8 @@ class _Asking(_NotInSnapshots, Searcher):
     ) -> None:
         # What ended with an outcome was told by the scheduler; what is left lost its worker.
         if (trial := self.running.pop(trial_id, None)) is not None:
-            self._dispatcher.lost(trial, "its process ended; there may be no memory left for it")
+            died = "its process ended; there may be no memory left for it"
+            self._dispatcher.lost(trial, self.hung.pop(trial_id, died))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the state is the store's."""
@@ -185,17 +205,58 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
         trial = self._searcher.running.get(trial_id)
         if trial is None or not isinstance(progress, Progress):
             return True
+        for line in progress.notes:
+            self._dispatcher.note(line)
         goes_on = progress.evaluation is None or self._dispatcher.report(
             trial, progress.evaluation, progress.seconds
         )
         if goes_on and progress.outcome is None:
             return True
         del self._searcher.running[trial_id]
+        if isinstance(progress.outcome, Failed) and progress.transient:
+            self._dispatcher.lost(trial, progress.outcome.error)
+            return True  # on to the step in which its process ends: what it lost, a device say, is not lost to the next
         if goes_on and progress.outcome is not None:
-            self._dispatcher.tell(trial, progress.outcome, progress.curve, progress.seconds)
+            try:
+                if not self._dispatcher.tell(trial, progress.outcome, progress.curve, progress.seconds):
+                    return False
+            except TrainingError as error:
+                raise _RunEndedError(error) from None
         # Not before its outcome is on record.
-        checkpoint_file(self._checkpoints, trial).unlink(missing_ok=True)
+        remove_checkpoints(checkpoint_file(self._checkpoints, trial))
         return False
+
+
+class _Watching(_NotInSnapshots, tune.Callback):
+    """Ends the processes of replicas that give no evaluation in time. A hung worker cannot end itself."""
+
+    def __init__(
+        self, searcher: _Asking, timeout: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._searcher = searcher
+        self._timeout = timeout
+        self._clock = clock
+        self._heard: dict[str, float] = {}
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Tune calls this every tenth of a second."""
+        running = [trial for trial in trials if trial.trial_id in self._searcher.running]
+        for trial in running:
+            # Before it has one, its process is starting, which takes as long as the machine is busy.
+            actor = trial.temporary_state.ray_actor
+            if actor is None:
+                continue
+            waited = self._clock() - self._heard.setdefault(trial.trial_id, self._clock())
+            if waited > self._timeout and trial.trial_id not in self._searcher.hung:
+                self._searcher.hung[trial.trial_id] = (
+                    f"it gave no evaluation for {self._timeout:g} s and its process was ended"
+                )
+                ray.kill(actor)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        self._heard[trial.trial_id] = self._clock()
 
 
 class _ReplicaTrainable(tune.Trainable):
@@ -207,6 +268,7 @@ class _ReplicaTrainable(tune.Trainable):
         if driver.processes == processes_seen():
             threading.Thread(target=_end_with, args=(driver.pid,), daemon=True).start()
         self._workplace = Workplace(driver)
+        self._workplace.prepare()
         self._problem = self._workplace.difference()
         self.reset_config(config)
 
@@ -218,11 +280,15 @@ class _ReplicaTrainable(tune.Trainable):
         self._leave_nothing()
         self._checkpoint = checkpoint
         self._ended = False
+        self._spoilt = False
         return True
 
     def step(self) -> dict[str, Any]:
+        if self._spoilt:
+            os.kill(os.getpid(), signal.SIGKILL)
         progress = self._checked()
-        self._ended = progress.outcome is not None
+        self._spoilt = progress.transient
+        self._ended = progress.outcome is not None and not self._spoilt
         return {_PROGRESS: progress, "done": self._ended}
 
     def cleanup(self) -> None:
@@ -240,7 +306,7 @@ class _ReplicaTrainable(tune.Trainable):
     def _leave_nothing(self) -> None:
         """Remove this machine's own checkpoint; that on a disk which the driver shares, the driver removes."""
         if hasattr(self, "_checkpoint") and not self._workplace.shares_disk:
-            self._checkpoint.unlink(missing_ok=True)
+            remove_checkpoints(self._checkpoint)
 
 
 def _failed(problem: str) -> Progress:
@@ -249,6 +315,13 @@ def _failed(problem: str) -> Progress:
 
 def _end_with(driver: int) -> None:
     """End this process when the driver is gone: Ray takes seconds to notice, and the worker would train on."""
+    with suppress(
+        AttributeError, OSError
+    ):  # on Linux alone; it also sees a driver that nobody has buried yet
+        poll = select.poll()
+        poll.register(os.pidfd_open(driver), select.POLLIN)
+        poll.poll()
+        os.kill(os.getpid(), signal.SIGKILL)
     while True:
         try:
             os.kill(driver, 0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from lrsearch.coordinator import Concluded, Ended, Event, Started
+from lrsearch.coordinator import Concluded, Ended, Event, Noted, Started
 from lrsearch.report.board import Followed
 from lrsearch.report.findings import Finding, Mark, findings, last_line
 from lrsearch.report.numbers import clock_text, count_text, spread_text, value_text
@@ -50,6 +50,8 @@ class Lines:
                 self._ended(trial)
             case Concluded(verdict=verdict):
                 self._print(sentence(self.task, self._state(verdict.search)))
+            case Noted(line=line):
+                self._print(line)
             case _:
                 pass
 

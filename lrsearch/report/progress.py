@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from lrsearch.coordinator import Concluded, Ended, Evaluated, Event, Started
+from lrsearch.coordinator import Ended, Evaluated, Event, Noted, Started
 from lrsearch.report.board import Board, Followed
 from lrsearch.report.lines import Lines
 from lrsearch.report.pace import Pace
@@ -47,7 +47,9 @@ class Progress:
                 self._pace.evaluated(trial, self._clock())
             case Ended(trial=trial):
                 self._pace.ended(trial)
-            case Concluded():
+            case Noted(line=line) if self._lines is None:  # above the display
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            case _:
                 pass
         if self._lines is not None:
             self._lines(event)

@@ -50,6 +50,7 @@ NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}$"
 _NAME = "a name of letters, digits, '-', '_' and '.' that begins with a letter, a digit or '_'"
 
 Count = Annotated[int, Field(ge=1), WrapValidator(whole), wanted("a whole number of at least 1")]
+CountOrNone = Annotated[int, Field(ge=0), WrapValidator(whole), wanted("a whole number of at least 0")]
 Examples = Annotated[
     Literal["all"] | Annotated[int, Field(ge=1), WrapValidator(whole)],
     wanted("all, or a whole number of at least 1"),

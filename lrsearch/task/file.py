@@ -66,7 +66,7 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         seeds=block.seeds if isinstance(block.seeds, int) else block.seeds.confirm,
         settings=_settings(block),
         recipe=recipe_of(block.recipe),
-        resources=Resources(block.resources.cpus, block.resources.gpus),
+        resources=Resources(**block.resources.model_dump()),
         positions=document.positions,
         shown_as=shown_as or str(path),
     )

@@ -222,10 +222,19 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one worker takes; ``cpus`` is its number of threads too. GPUs may be a fraction."""
+    """What one worker takes, and when it is given up; nothing of it changes a result but the number of threads.
+
+    Attributes:
+        cpus: CPU cores, and threads.
+        gpus: GPUs; may be a fraction of one.
+        timeout: seconds without an evaluation after which a training counts as hung; None waits for ever.
+        max_failures: how often a training that was cut off is tried again.
+    """
 
     cpus: int = 1
     gpus: float = 0.0
+    timeout: float | None = None
+    max_failures: int = 3
 
 
 @dataclass(frozen=True, slots=True)

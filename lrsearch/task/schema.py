@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from lrsearch.ladder import LadderName
 from lrsearch.task.fields import Block as _Block
-from lrsearch.task.fields import Count, Examples, Finite, Name, Positive, Text, choice
+from lrsearch.task.fields import Count, CountOrNone, Examples, Finite, Name, Positive, Text, choice
 from lrsearch.task.fields import absent as _absent
 from lrsearch.task.fields import wanted as _wanted
 from lrsearch.task.recipe_schema import RECIPE_TAGS, RecipeBlock
@@ -275,11 +275,20 @@ class SearchesBlock(_Block):
 
 
 class ResourcesBlock(_Block):
-    """CPUs and GPUs of a worker."""
+    """CPUs and GPUs of a worker, and when it is given up."""
 
     cpus: Count = Field(default=1, description="CPU cores of a worker, and its number of threads.")
     gpus: Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_whole_gpus), _wanted(_GPUS)] = (
         Field(default=0.0, description="GPUs of a worker: 0, a fraction of one, or a whole number.")
+    )
+    timeout: Positive = Field(
+        default_factory=_absent,
+        description="Seconds without an evaluation after which a training counts as hung: it is ended and tried again. "
+        "It waits for ever unless given.",
+    )
+    max_failures: CountOrNone = Field(
+        default=3,
+        description="How often a training is tried again whose worker died or hung, or that had no room or no memory.",
     )
 
 

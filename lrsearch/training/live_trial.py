@@ -119,11 +119,11 @@ class LiveTrial:
         """Keep a state (tensors, numbers, text, and lists and dicts of them) to go on from after an interruption.
 
         Call it as often as you like: it is written every few seconds at most, and read back without running anything
-        that is in it. A loop that saves nothing begins anew when it was interrupted.
+        that is in it. On a full disk the training goes on without, and the run says so. A loop that saves nothing
+        begins anew when it was interrupted.
 
         Raises:
             LoopError: it holds something else.
-            OSError: it cannot be written.
         """
         self._listener.save(state)
 

@@ -18,13 +18,23 @@ import torch
 
 from lrsearch.errors import LoopError
 from lrsearch.task.model import Task
-from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from lrsearch.training.checkpoint import (
+    load_checkpoint,
+    load_newest,
+    not_written,
+    random_state,
+    restore_random_state,
+    save_checkpoint,
+)
 from lrsearch.training.device import training_device
 from lrsearch.training.live_trial import LiveTrial
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
 from lrsearch.training.recipe import set_precision
 from lrsearch.training.workloads import find_callable, seed_everything
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
+
+LOOP_THREAD = "training loop"
+"""What the threads of loops are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +73,11 @@ class LoopReplica:
         self._saving_took = 0.0
         self._saved_once = False
         self._reported = False
+        self._notes: tuple[str, ...] = ()
         self._told_to_stop_at: int | None = None
         self._reports: SimpleQueue[Evaluation | _Ended] = SimpleQueue()
         self._answers: SimpleQueue[bool] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="training loop", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=LOOP_THREAD, daemon=True)
 
     @property
     def curve(self) -> Curve:
@@ -89,9 +100,9 @@ class LoopReplica:
         if isinstance(said, _Ended):
             raise said.error or self._too_early()
         self._seconds += self._clock() - self._began
-        return Progress(
-            said if self._is_finite(said) else None, self._outcome(said), self._curve, self._seconds
-        )
+        notes, self._notes = self._notes, ()
+        evaluation = said if self._is_finite(said) else None
+        return Progress(evaluation, self._outcome(said), self._curve, self._seconds, notes=notes)
 
     def close(self) -> None:
         """Tell the loop to stop, and wait until it has: it shares its random generators with what comes next."""
@@ -143,7 +154,6 @@ class LoopReplica:
 
         Raises:
             LoopError: it holds what cannot be read back safely.
-            OSError: it cannot be written.
         """
         now = self._seconds + self._clock() - self._began
         if self._saved_once and now - self._saved_at < max(
@@ -151,16 +161,21 @@ class LoopReplica:
         ):
             return
         began = self._clock()
-        save_checkpoint(
-            self._checkpoint,
-            {
-                "of": identity_of_replica(self._task, self._spec),
-                "state": state,
-                "random": random_state(self._device),
-                "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
-                "seconds": now,
-            },
-        )
+        try:
+            save_checkpoint(
+                self._checkpoint,
+                {
+                    "of": identity_of_replica(self._task, self._spec),
+                    "state": state,
+                    "random": random_state(self._device),
+                    "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
+                    "seconds": now,
+                },
+            )
+        except OSError as error:  # a full disk costs the resumption, not the training
+            self._notes += (not_written(error),)
+            self._saved_once, self._saved_at = True, now
+            return
         if not self._saved_once and load_checkpoint(self._checkpoint) is None:
             self._checkpoint.unlink(missing_ok=True)
             raise LoopError(
@@ -175,12 +190,9 @@ class LoopReplica:
         """Give what the loop saved in an earlier run; None if there is nothing of this replica."""
         if self._reported:
             raise LoopError("trial.resumed was read after a report; read it before the first one")
-        state = load_checkpoint(self._checkpoint)
-        if (
-            state is None
-            or state.get("of") != identity_of_replica(self._task, self._spec)
-            or "state" not in state
-        ):
+        state, notes = load_newest(self._checkpoint, identity_of_replica(self._task, self._spec))
+        self._notes += notes
+        if state is None or "state" not in state:
             return None
         self._curve = tuple(
             Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"]

@@ -25,6 +25,10 @@ class Progress:
     curve: Curve
     seconds: float
     """Time spent on the replica so far, evaluation and earlier runs included."""
+    transient: bool = False
+    """Whether what it failed of may pass by itself: a full disk, no memory, a lost device."""
+    notes: tuple[str, ...] = ()
+    """Lines for the user: a damaged checkpoint, a full disk."""
 
 
 def identity_of_replica(task: Task, spec: TrialSpec) -> str:

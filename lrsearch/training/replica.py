@@ -10,7 +10,13 @@ from statistics import fmean
 import torch
 
 from lrsearch.task.model import Task
-from lrsearch.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from lrsearch.training.checkpoint import (
+    load_newest,
+    not_written,
+    random_state,
+    restore_random_state,
+    save_checkpoint,
+)
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
@@ -69,6 +75,7 @@ class Replica:
         self._curve: Curve = ()
         self._seconds = 0.0
         self._loss_total = torch.zeros((), device=self._device)
+        self._notes: tuple[str, ...] = ()
         self._resume()
         self._seconds += clock() - began
         self._saved_at = self._seconds
@@ -108,14 +115,23 @@ class Replica:
         outcome = self._outcome(evaluation)
         self._seconds += self._clock() - began
         if outcome is None and self._checkpoint_is_due():
-            self.save()
-        return Progress(evaluation, outcome, self._curve, self._seconds)
+            try:
+                self.save()
+            except OSError as error:  # a full disk costs the resumption, not the training
+                self._notes += (not_written(error),)
+                self._saved_at = self._seconds
+        notes, self._notes = self._notes, ()
+        return Progress(evaluation, outcome, self._curve, self._seconds, notes=notes)
 
     def close(self) -> None:
         """Nothing is left to end: a replica trains in ``advance`` alone."""
 
     def save(self) -> None:
-        """Write a checkpoint of the replica as it stands, between two evaluations."""
+        """Write a checkpoint of the replica as it stands, between two evaluations.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         began = self._clock()
         save_checkpoint(
             self._checkpoint,
@@ -189,8 +205,8 @@ class Replica:
         return Finished(fmean(e.value for e in self._curve[-self._task.metric.window :]))
 
     def _resume(self) -> None:
-        state = load_checkpoint(self._checkpoint)
-        if state is None or state.get("of") != identity_of_replica(self._task, self._spec):
+        state, self._notes = load_newest(self._checkpoint, identity_of_replica(self._task, self._spec))
+        if state is None:
             return
         self._workload.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])

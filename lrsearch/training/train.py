@@ -4,6 +4,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from lrsearch.errors import LRSearchError
 from lrsearch.task.model import Task
 from lrsearch.training.loop import LoopReplica
@@ -11,6 +13,18 @@ from lrsearch.training.progress import Progress
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, where_raised
 from lrsearch.trial import Failed, TrialSpec
+
+_LASTING = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+"""Errors of the file system that trying again does not mend."""
+_SIGNS = (
+    "CUDA error",
+    "CUDA out of memory",
+    "cuDNN error",
+    "CUBLAS_STATUS",
+    "NCCL error",
+    "DataLoader worker",
+)
+"""What is in the messages of a device, or a process that reads data, that was lost."""
 
 
 def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
@@ -29,7 +43,8 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
             if progress.outcome is not None:
                 return
     except (Exception, SystemExit) as error:
-        yield Progress(None, _failed(error), replica.curve if replica else (), 0.0)
+        curve = replica.curve if replica else ()
+        yield Progress(None, _failed(error), curve, 0.0, transient=is_transient(error))
     except GeneratorExit:  # the engine wants no more of it
         if replica is not None:
             replica.close()
@@ -38,6 +53,17 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
         if isinstance(replica, LoopReplica):
             replica.abandon()
         raise
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether an error may pass by itself: a full disk, no memory, a lost device; not what the code does wrong.
+
+    >>> is_transient(OSError(28, "No space left on device")), is_transient(FileNotFoundError("train.csv"))
+    (True, False)
+    """
+    if isinstance(error, RuntimeError):  # torch has classes for few of its own
+        return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
+    return isinstance(error, OSError | MemoryError) and not isinstance(error, _LASTING)
 
 
 def _failed(error: BaseException) -> Failed:

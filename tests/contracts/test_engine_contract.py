@@ -11,6 +11,7 @@ import pytest
 
 from lrsearch.coordinator import Coordinator, Ended, Evaluated, Event, Observer
 from lrsearch.engine.inline import InlineEngine
+from lrsearch.errors import TrainingError
 from lrsearch.ports import Dispatcher, Engine, Store
 from lrsearch.store.memory import MemoryStore
 from lrsearch.strategies import Bracketed
@@ -22,6 +23,7 @@ WORKLOAD = '''
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -54,6 +56,11 @@ class Batches:
             raise ValueError("the thirteenth batch\\nis bad luck")
         if self.mood == "exits":
             sys.exit(3)
+        if self.mood == "no room":
+            raise OSError(28, "No space left on device")
+        if self.mood == "hangs once" and not (self.marks / "hung").exists():
+            (self.marks / "hung").touch()
+            time.sleep(1000)
         if self.mood == "always dies" or (self.mood == "dies once" and not died.exists()):
             died.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -92,6 +99,16 @@ MOODY = '  {}: {{base: sgd, lr: {{start: 0.1}}, arguments: {{mood: "{}"}}}}\n'
 # The start is the upper limit: one first guess, then its lower neighbour.
 ENDINGS = "search: {limits: {lr: [0.03, 0.1]}}\n"
 
+
+@dataclass
+class Broken:
+    """What is left of a run that ended because its trainings all fail."""
+
+    mood: str
+    store: MemoryStore
+    error: TrainingError
+
+
 MakeEngine = Callable[[Path], Engine]
 
 
@@ -116,13 +133,16 @@ class Record(Dispatcher):
     def report(self, trial: str, evaluation: Evaluation, seconds: float = 0.0) -> bool:
         return self.coordinator.report(trial, evaluation, seconds)
 
-    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
+    def tell(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> bool:
         self.told[trial] += 1
-        self.coordinator.tell(trial, outcome, curve, seconds)
+        return self.coordinator.tell(trial, outcome, curve, seconds)
 
     def lost(self, trial: str, reason: str) -> None:
         self.lost_ones[trial] += 1
         self.coordinator.lost(trial, reason)
+
+    def note(self, line: str) -> None:
+        self.coordinator.note(line)
 
     @property
     def trials(self) -> dict[tuple[str, int, int], tuple[Outcome | None, Curve]]:
@@ -251,16 +271,15 @@ def test_an_interrupted_run_tells_nothing_half_trained_and_goes_on_to_the_same_e
 
 @pytest.fixture(scope="module")
 def moody(make_engine: MakeEngine, tmp_path_factory: pytest.TempPathFactory) -> Record:
-    """Searches whose trainings raise and exit, beside a calm one; on Ray also some whose workers die."""
-    moods = ["raises", "exits", "calm"]
+    """Searches whose trainings find no room or hang, beside a calm one; on Ray also some whose workers die."""
+    moods = ["no room", "hangs once", "calm"]
     if make_engine is not InlineEngine:
         moods += ["dies once", "always dies"]
     folder = tmp_path_factory.mktemp("moods")
     entries = "".join(MOODY.format(mood.replace(" ", "_"), mood) for mood in moods)
-    task = write(folder, MOODS + entries + ENDINGS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrsearch.coordinator.MAX_LOST", 1)  # each death costs a process that imports torch
-        return run(task, make_engine(folder / "checkpoints"))
+    # Each death costs a process that imports torch.
+    task = write(folder, MOODS + entries + ENDINGS + "resources: {max_failures: 1, timeout: 15}\n")
+    return run(task, make_engine(folder / "checkpoints"))
 
 
 def outcome_of(record: Record, entry: str) -> Outcome | None:
@@ -275,35 +294,72 @@ def drawn(record: Record, mood: str) -> list[list[int]]:
     return [[int(line) for line in file.read_text().split()] for file in files]
 
 
-def test_a_workload_that_raises_fails_with_its_traceback(moody: Record) -> None:
-    outcome = outcome_of(moody, "raises")
+@pytest.fixture(scope="module", params=["raises", "exits"])
+def broken(
+    request: pytest.FixtureRequest, make_engine: MakeEngine, tmp_path_factory: pytest.TempPathFactory
+) -> Broken:
+    """A run of which one search's trainings raise each time, beside a calm one."""
+    folder = tmp_path_factory.mktemp("broken")
+    entries = MOODY.format("calm", "calm") + MOODY.format("broken", request.param)
+    task = write(folder, MOODS + entries + ENDINGS)
+    store = MemoryStore()
+    with pytest.raises(TrainingError) as caught:
+        run(task, make_engine(folder / "checkpoints"), store)
+    return Broken(request.param, store, caught.value)
+
+
+def test_an_error_that_comes_twice_ends_the_run_in_one_line(broken: Broken) -> None:
+    what = {"raises": "ValueError: the thirteenth batch", "exits": "SystemExit: 3"}[broken.mood]
+    assert re.fullmatch(
+        rf"broken/lr at 0.(03|1), seed 0, failed in the same way (when it was tried again|as another before it): "
+        rf".*workload.py:\d+ raised {what}; this is no accident, so the run ends; what had ended is kept; "
+        r"mend the cause and run it again",
+        str(broken.error),
+    )
+
+
+def test_it_is_on_record_with_its_traceback(broken: Broken) -> None:
+    (failed,) = (trial for trial in broken.store.trials() if isinstance(trial.outcome, Failed))
+    assert isinstance(failed.outcome, Failed)
+    line = {"raises": 'raise ValueError("the thirteenth batch\\nis bad luck")', "exits": "sys.exit(3)"}[
+        broken.mood
+    ]
+    assert line in failed.outcome.error
+    assert broken.error.traceback in failed.outcome.error
+
+
+def test_the_evaluations_before_a_failure_are_kept(broken: Broken) -> None:
+    (failed,) = (trial for trial in broken.store.trials() if isinstance(trial.outcome, Failed))
+    assert [e.iteration for e in failed.curve] == [0, 5, 10]
+
+
+def test_what_was_cut_off_too_often_has_failed_with_its_traceback(moody: Record) -> None:
+    outcome = outcome_of(moody, "no_room")
     assert isinstance(outcome, Failed)
     first, *rest = outcome.error.splitlines()
-    assert re.fullmatch(r".*workload.py:\d+ raised ValueError: the thirteenth batch", first)
-    assert 'raise ValueError("the thirteenth batch\\nis bad luck")' in textwrap.dedent("\n".join(rest))
-    assert "workload.py" in outcome.error
+    assert re.fullmatch(
+        r".*workload.py:\d+ raised OSError: \[Errno 28\] No space left on device \(2 times\)", first
+    )
+    assert "raise OSError(28" in textwrap.dedent("\n".join(rest))
 
 
-def test_a_workload_that_exits_fails(moody: Record) -> None:
-    outcome = outcome_of(moody, "exits")
-    assert isinstance(outcome, Failed)
-    assert re.fullmatch(r".*workload.py:\d+ raised SystemExit: 3", outcome.error.splitlines()[0])
+def test_a_training_that_hung_ends_as_if_nothing_had_been(moody: Record) -> None:
+    by_rung = {key[1:]: value for key, value in moody.trials.items() if key[0] == "hangs_once"}
+    assert by_rung == {key[1:]: value for key, value in moody.trials.items() if key[0] == "calm"}
+    assert (Path(moody.coordinator._task.arguments["marks"]) / "hung").exists()
 
 
 def test_no_checkpoint_is_left_of_what_has_ended(moody: Record) -> None:
-    left = {path.stem for path in (moody.coordinator._task.folder / "checkpoints").glob("*.pt")}
-    assert left <= {"always_dies-lr-0"}, "a worker that dies leaves its own, to go on from"
+    left = {
+        path.name.split(".")[0] for path in (moody.coordinator._task.folder / "checkpoints").rglob("*.pt")
+    }
+    # Those that were cut off leave theirs, to go on from; the end of the run removes them.
+    assert left <= {"always_dies-lr-0", "no_room-lr-0"}
 
 
-@pytest.mark.parametrize("entry", ["raises", "exits"])
-def test_a_failed_search_trains_nothing_more(moody: Record, entry: str) -> None:
-    assert [key for key in moody.trials if key[0] == entry] == [(entry, -2, 0)]
-    assert moody.verdicts[SearchId(entry, "lr")] is None
-
-
-def test_the_evaluations_before_a_failure_are_kept(moody: Record) -> None:
-    _, curve = moody.trials["raises", -2, 0]
-    assert [e.iteration for e in curve] == [0, 5, 10]
+def test_a_failed_search_trains_nothing_more(moody: Record) -> None:
+    assert [key for key in moody.trials if key[0] == "no_room"] == [("no_room", -2, 0)]
+    assert moody.verdicts[SearchId("no_room", "lr")] is None
 
 
 def test_the_others_go_on(moody: Record) -> None:
@@ -332,11 +388,12 @@ def test_it_goes_on_from_its_checkpoint(moody: Record) -> None:
 def test_a_replica_that_kills_its_worker_again_and_again_fails(moody: Record) -> None:
     outcome = outcome_of(moody, "always_dies")
     assert isinstance(outcome, Failed)
-    assert outcome.error.startswith("its worker died 2 times: ")
+    assert outcome.error == "its process ended; there may be no memory left for it (2 times)"
     assert moody.lost_ones["always_dies/lr/0"] == 2
     assert moody.told["always_dies/lr/0"] == 0, "the coordinator decides, not the engine"
 
 
 @pytest.mark.parametrize("make_engine", ["ray"], indirect=True)
-def test_only_what_died_is_lost(moody: Record) -> None:
-    assert moody.lost_ones == Counter({"always_dies/lr/0": 2, "dies_once/lr/0": 1})
+def test_only_what_was_cut_off_is_lost(moody: Record) -> None:
+    cut_off = {"always_dies/lr/0": 2, "dies_once/lr/0": 1, "no_room/lr/0": 2, "hangs_once/lr/0": 1}
+    assert moody.lost_ones == Counter(cut_off)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lrsearch.coordinator import MAX_LOST, Concluded, Coordinator, Ended, Evaluated, Event, Started
+from lrsearch.coordinator import Concluded, Coordinator, Ended, Evaluated, Event, Noted, Started
+from lrsearch.errors import TrainingError
 from lrsearch.searches import in_order, needed_by, survey
 from lrsearch.store.memory import MemoryStore
 from lrsearch.strategies import AtLimit, Bracketed, NoneLearned
@@ -24,6 +25,7 @@ seeds: 2
 optimizers:
 """
 ONE = "  sgd: {lr: {start: 0.01}}\n"
+NO_RETRY = "resources: {max_failures: 0}\n"
 SHARED = """
   late: {base: sgd, cprop: {c: {start: 1}, beta: 0.99}, lr: {of: half}}
   half: {base: sgd, lr: {of: sgd, times: 0.5}}
@@ -50,6 +52,11 @@ def valley(best: float) -> Formula:
         return Finished(0.1 + 0.1 * abs(math.log10(value / best)) + 0.001 * trial.spec.seed)
 
     return formula
+
+
+def one_by_one(message: str) -> Formula:
+    """A failure that is another each time."""
+    return lambda trial: Failed(f"{message} for {trial.id}")
 
 
 def by_entry(**formulas: Formula) -> Formula:
@@ -289,7 +296,7 @@ def test_evaluations_of_a_stretch_that_is_trained_again_replace_the_old() -> Non
 
 def test_what_failed_in_an_earlier_run_is_trained_anew() -> None:
     store = MemoryStore()
-    failing = run(task_of(ONE), lambda trial: Failed("ValueError: x"), store)
+    failing = run(task_of(ONE + NO_RETRY), one_by_one("no room"), store)
     assert len(failing.coordinator.states[0].failures) == len(failing.handed_out)
     again = run(task_of(ONE), valley(0.03), store)
     assert chosen(again.coordinator) == {"sgd/lr": 0.03}
@@ -299,9 +306,9 @@ def test_what_failed_in_an_earlier_run_is_trained_anew() -> None:
 
 def test_a_search_with_a_failure_hands_out_no_more_while_others_go_on() -> None:
     def formula(trial: Trial) -> Outcome:
-        return Failed("ValueError: x") if trial.spec.search == SGD else valley(0.01)(trial)
+        return Failed("no room") if trial.spec.search == SGD else valley(0.01)(trial)
 
-    done = run(task_of(SHARED), formula, workers=1)
+    done = run(task_of(SHARED + NO_RETRY), formula, workers=1)
     assert len([t for t in done.handed_out if t.spec.search == SGD]) == 1
     assert chosen(done.coordinator) == {"adam/lr": 0.01}
     assert done.coordinator.done()
@@ -355,14 +362,100 @@ def test_a_lost_trial_is_handed_out_again_under_its_id_with_its_curve() -> None:
     assert (again.id, again.spec, again.curve) == (trial.id, trial.spec, (Evaluation(0, 2.3),))
 
 
-def test_a_trial_that_is_lost_too_often_has_failed() -> None:
+@pytest.mark.parametrize("most", [0, 2])
+def test_a_trial_that_is_lost_too_often_has_failed_with_its_traceback(most: int) -> None:
     store = MemoryStore()
-    coordinator = Coordinator(task_of(ONE), store)
-    for _ in range(MAX_LOST + 1):
+    coordinator = Coordinator(task_of(ONE + f"resources: {{max_failures: {most}}}\n"), store)
+    for _ in range(most + 1):
         trial = coordinator.ask()
         assert trial is not None
-        coordinator.lost(trial.id, "no memory left")
+        coordinator.lost(trial.id, "no memory left\nTraceback: here")
     (found,) = store.trials()
-    assert found.outcome == Failed(f"its worker died {MAX_LOST + 1} times: no memory left")
+    times = f" ({most + 1} times)" if most else ""
+    assert found.outcome == Failed(f"no memory left{times}\nTraceback: here")
     assert coordinator.ask() is None
     assert coordinator.done()
+
+
+def test_a_candidate_of_which_one_failed_is_undecided_however_good_the_others_are() -> None:
+    def formula(trial: Trial) -> Outcome:
+        if trial.spec.rung == -3 and trial.spec.seed == 1:  # 0.003, the best if it counted
+            return Failed("no room")
+        return valley(0.003)(trial)
+
+    done = run(task_of(ONE + NO_RETRY), formula)
+    (state,) = done.coordinator.states
+    assert state.verdict is None
+    assert [trial.spec.seed for trial in state.failures] == [1]
+
+
+# -- trainings that fail -----------------------------------------------------------------------------------------------
+
+TRACEBACK = """\
+task.py:3 raised ValueError: {}
+Traceback (most recent call last):
+  File "task.py", line {}, in train
+ValueError: {}"""
+
+
+def raised(message: str = "bad", line: int = 3) -> Failed:
+    return Failed(TRACEBACK.format(message, line, message))
+
+
+def failed(coordinator: Coordinator, outcome: Failed) -> tuple[Trial, bool]:
+    trial = coordinator.ask()
+    assert trial is not None
+    return trial, coordinator.tell(trial.id, outcome, (), 1.0)
+
+
+def test_one_that_raised_once_is_tried_again_under_its_id_and_said() -> None:
+    events: list[Event] = []
+    coordinator = Coordinator(task_of(ONE), MemoryStore(), observer=events.append)
+    trial, ended = failed(coordinator, raised())
+    assert not ended, "it keeps its checkpoint"
+    assert (
+        Noted("sgd/lr at 0.01, seed 0: task.py:3 raised ValueError: bad; tried again, 1 of 3 times") in events
+    )
+    again = coordinator.ask()
+    assert again is not None
+    assert again.id == trial.id
+
+
+def test_one_that_raises_the_same_again_ends_the_run() -> None:
+    store = MemoryStore()
+    coordinator = Coordinator(task_of(ONE), store)
+    failed(coordinator, raised("of 0x7f01"))
+    with pytest.raises(
+        TrainingError, match=r"sgd/lr at 0.01, seed 0, failed in the same way when it was tried again: "
+    ):
+        failed(coordinator, raised("of 0x7f02"))
+    assert [type(trial.outcome) for trial in store.trials()] == [Failed], "it is on record with its traceback"
+
+
+def test_another_replica_that_raises_the_same_ends_the_run() -> None:
+    coordinator = Coordinator(task_of(ONE), MemoryStore())
+    one, other = coordinator.ask(), coordinator.ask()
+    assert one is not None
+    assert other is not None
+    coordinator.tell(one.id, raised(), (), 1.0)
+    with pytest.raises(TrainingError, match="as another before it") as caught:
+        coordinator.tell(other.id, raised(), (), 1.0)
+    assert 'File "task.py", line 3, in train' in caught.value.traceback
+
+
+def test_errors_that_differ_are_tried_again_and_then_a_failure() -> None:
+    store = MemoryStore()
+    coordinator = Coordinator(task_of(ONE), store)
+    told = [failed(coordinator, raised(line=line))[1] for line in (3, 4, 5, 6)]
+    assert told == [False, False, False, True]
+    (found,) = store.trials()
+    assert isinstance(found.outcome, Failed)
+    assert found.outcome.error.startswith("task.py:3 raised ValueError: bad (4 times)\n")
+
+
+def test_the_same_is_noted_once() -> None:
+    events: list[Event] = []
+    coordinator = Coordinator(task_of(ONE), MemoryStore(), observer=events.append)
+    for _ in range(2):
+        coordinator.note("the disk is full")
+    assert events == [Noted("the disk is full")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from lrsearch.coordinator import Coordinator, Event
 from lrsearch.searches import SearchState, survey
 from lrsearch.store.memory import MemoryStore
-from lrsearch.task.model import Budget, Entry, Metric, Searched, Shared, Task
+from lrsearch.task.model import Budget, Entry, Metric, Resources, Searched, Shared, Task
 from lrsearch.trial import Diverged, Evaluation, Failed, Finished, SearchId, Trial, TrialSpec
 
 LR_LIMITS = (1e-8, 1e3)
@@ -171,7 +171,8 @@ def failing() -> Run:
     def loss(spec: TrialSpec, iteration: int) -> float:
         return inf if spec.seed == 1 and iteration == 500 and spec.rung == -2 else valley(spec, iteration)
 
-    return Run(sgd(0.1, (1e-8, 1e3)), loss).go()
+    once = replace(sgd(0.1, (1e-8, 1e3)), resources=Resources(max_failures=0))
+    return Run(once, loss).go()
 
 
 def blocked() -> Run:

@@ -205,11 +205,13 @@ def test_an_interrupt_passes_through(make_task: MakeTask, tmp_path: Path) -> Non
         trained(make_task(workload=workload), tmp_path)
 
 
-def test_a_checkpoint_that_cannot_be_written_fails_the_replica(
+def test_a_checkpoint_that_cannot_be_written_is_said_and_changes_nothing(
     make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lrsearch.training.replica.CHECKPOINT_SECONDS", 0)
     (tmp_path / "file").touch()
-    (*_, end) = train(make_task(), spec(), tmp_path / "file" / "a.pt")
-    assert isinstance(end.outcome, Failed)
-    assert len(end.curve) == 1
+    undisturbed = trained(make_task(), tmp_path)
+    (*before, end) = train(make_task(), spec(), tmp_path / "file" / "a.pt")
+    assert (end.outcome, end.curve) == (undisturbed.outcome, undisturbed.curve)
+    (note,) = {note for progress in before for note in progress.notes}
+    assert note.startswith("a checkpoint cannot be written (Not a directory): trainings go on without")
