@@ -55,6 +55,7 @@ class LRSearchCallback(Callback):
         self._trial = trial
         self._stopped = False
         self._reported = -1
+        self._before: dict[str, Any] = {}
         self._random: dict[str, Any] | None = None
         _quiet()
 
@@ -83,12 +84,22 @@ class LRSearchCallback(Callback):
         if due:
             self._random = random_state(self._trial.device)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember what was logged before: the Trainer keeps what training and validation log in one place."""
+        self._before = dict(trainer.callback_metrics)
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report what was logged."""
+        """Report what validation logged."""
         step = trainer.global_step
         if self._stopped or step <= self._reported or not self._trial.is_due(step):
             return
-        if not trainer.callback_metrics:
+        # Each validation gives tensors of its own, and what training logged stays as it was.
+        logged = {
+            name: value
+            for name, value in trainer.callback_metrics.items()
+            if value is not self._before.get(name)
+        }
+        if not logged:
             raise LoopError(
                 "the validation logged nothing; let validation_step log what decides, such as "
                 "self.log('val_loss', loss)"
@@ -96,7 +107,7 @@ class LRSearchCallback(Callback):
         if self._random is not None:
             restore_random_state(self._random, self._trial.device)
         self._reported = step
-        if self._trial.report(step, **trainer.callback_metrics):
+        if self._trial.report(step, **logged):
             self._stopped = trainer.should_stop = True
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

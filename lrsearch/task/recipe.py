@@ -68,11 +68,34 @@ def recipe_problems(block: TaskBlock) -> Iterator[Problem]:
             ("recipe", "warmup"),
             f"recipe.warmup takes {warmup} iterations, and budget.iterations is {iterations}; give fewer",
         )
+    for index, group in enumerate(recipe.groups):
+        if "lr" in group.arguments:  # it would stand in place of what is searched
+            yield Problem(
+                ("recipe", "groups", index, "lr"),
+                f"recipe.groups[{index}].lr would be the same at every candidate; give lr_times, a ratio to the "
+                "entry's lr",
+            )
+    yield from _plateau_problems(block, recipe)
     if block.search.race and recipe.changes_lr:
         bends = "schedule" if recipe.schedule else "warmup"
         yield Problem(
             ("search", "race"),
             f"search.race compares curves that recipe.{bends} bends, one more than another; leave race out",
+        )
+
+
+def _plateau_problems(block: TaskBlock, recipe: Recipe) -> Iterator[Problem]:
+    """A schedule that compares evaluations needs all of them over the same examples; the last one it does not use."""
+    metric, budget = block.metric, block.budget
+    between = -(-budget.iterations // budget.evaluate_every) > metric.window
+    if recipe.schedule is None or recipe.schedule.name != "ReduceLROnPlateau":
+        return
+    if metric.window > 1 and between and metric.curve_examples != metric.examples:
+        yield Problem(
+            ("metric", "curve_examples"),
+            f"metric.curve_examples is {metric.curve_examples} and metric.examples {metric.examples}, and "
+            f"ReduceLROnPlateau compares evaluations over both where metric.window is {metric.window}; give one "
+            "number for both, or window: 1",
         )
 
 

@@ -44,7 +44,7 @@ def check_schedule(task: Task, entry: str, optimizer: Optimizer) -> None:
     if not recipe.changes_lr:
         return
     _check_absolute_rates(task, entry)
-    _check_searched_momentum(task, entry)
+    _check_momentum(task, entry)
     try:
         check_rates(recipe, task.budget, optimizer)
     except ScheduleError as error:
@@ -148,12 +148,19 @@ def _check_absolute_rates(task: Task, entry: str) -> None:
             )
 
 
-def _check_searched_momentum(task: Task, entry: str) -> None:
-    """A momentum that is searched while the schedule sets another would be searched in vain."""
+def _check_momentum(task: Task, entry: str) -> None:
+    """A momentum that is searched, or a group's own, would be in vain while the schedule sets another."""
     schedule = task.recipe.schedule
     cycles = schedule is not None and schedule.name in ("OneCycleLR", "CyclicLR")
     if not cycles or schedule is None or schedule.arguments.get("cycle_momentum") is False:
         return
+    for index, group in enumerate(task.recipe.groups):
+        for name in _MOMENTUM.keys() & group.arguments.keys():
+            raise task.error(
+                f"recipe.groups[{index}].{name} is given, and {schedule.name} sets the momentum of all parameters; "
+                "leave it out, or give the schedule cycle_momentum: false",
+                "recipe", "groups", index, name,
+            )  # fmt: skip
     if isinstance(task.entries[entry].hyperparameters.get("momentum"), Searched):
         raise task.error(
             f"optimizers.{entry}.momentum is searched, and {schedule.name} sets the momentum itself; "

@@ -57,9 +57,10 @@ def loop_of(
     log: bool = True,
     validate: bool = True,
     made: list[Any] | None = None,
+    kind: type[Any] | None = None,
     **changed: Any,
 ) -> Callable[[LiveTrial], None]:
-    """A training with some arguments of the Trainer changed; the module goes to ``made``."""
+    """A training with some arguments of the Trainer changed; the module, of ``kind``, goes to ``made``."""
 
     def loop(trial: LiveTrial) -> None:
         given = {
@@ -71,7 +72,7 @@ def loop_of(
             "enable_model_summary": False,
         }
         trainer = lightning.Trainer(callbacks=[LRSearchCallback(trial)], **(given | changed))
-        module = module_of(lightning, log)(trial)
+        module = (kind or module_of(lightning, log))(trial)
         if made is not None:
             made.append(module)
         loaders = DataLoader(data(40), 8, shuffle=True), DataLoader(data(40), 40) if validate else None
@@ -115,6 +116,19 @@ def test_several_loaders_are_heard_from_the_first(trained: Any) -> None:
         trainer.fit(Both(trial), DataLoader(data(40), 8, shuffle=True), loaders)
 
     assert [sorted(e.metrics) for e in trained(loop).curve] == [["train_loss", "val_loss"]] * 4
+
+
+@pytest.mark.parametrize("on_epoch", [False, True])
+def test_what_training_logs_is_not_reported(trained: Any, on_epoch: bool) -> None:
+    class Logging(module_of(lightning.pytorch)):  # type: ignore[misc]
+        def training_step(self, batch: list[torch.Tensor]) -> torch.Tensor:
+            loss = self.loss(batch)
+            self.log("train_loss", loss, on_step=True, on_epoch=on_epoch)
+            self.log("val_loss", loss)
+            return loss
+
+    assert [sorted(e.metrics) for e in trained(loop_of(kind=Logging)).curve] == [["val_loss"]] * 4
+    assert trained(loop_of(kind=Logging)).curve == trained(loop_of()).curve
 
 
 def test_an_iteration_is_an_update_and_not_a_batch(trained: Any) -> None:

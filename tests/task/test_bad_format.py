@@ -69,6 +69,15 @@ BAD = [
         TASK + "recipe: {groups: [{match: x, weight_decay: zero}]}\n",
         ':6:30 recipe.groups[0].weight_decay is "zero"; give a number',
     ),
+    (
+        TASK + 'recipe: {groups: [{match: "*", lr: 0.1}]}\n',
+        ":6:32 recipe.groups[0].lr would be the same at every candidate; give lr_times, a ratio to the entry's lr",
+    ),
+    (
+        TASK + "recipe: {schedule: ReduceLROnPlateau}\nmetric: {window: 2, curve_examples: 20}\n",
+        ":7:21 metric.curve_examples is 20 and metric.examples all, and ReduceLROnPlateau compares evaluations over "
+        "both where metric.window is 2; give one number for both, or window: 1",
+    ),
     (TASK + "recipe: {precision: half}\n", ':6:10 recipe.precision is "half"; give float32, tf32 or bf16'),
     (TASK + "seeds: {screen: 1}\n", ":6:1 seeds.confirm is missing; add confirm: 3"),
     (TASK + "seeds: {confirm: 3}\n", ":6:1 seeds.screen is missing; add screen: 1"),

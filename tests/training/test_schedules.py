@@ -266,6 +266,31 @@ def test_a_momentum_cannot_be_searched_while_the_schedule_sets_it(make_task: Mak
         check_optimizers(task)
 
 
+MOMENTUM_OF_A_GROUP = 'groups: [{match: "*.bias", momentum: 0.5}]'
+
+
+@pytest.mark.parametrize("schedule", ["{name: OneCycleLR}", "{name: CyclicLR, base_lr: {times: 0.1}}"])
+def test_a_group_has_no_momentum_of_its_own_while_the_schedule_sets_it(
+    make_task: MakeTask, schedule: str
+) -> None:
+    task = make_task(
+        ("optimizers:", f"recipe: {{schedule: {schedule}, {MOMENTUM_OF_A_GROUP}}}\noptimizers:"),
+        ("{lr: {start: 0.1}}", "{lr: {start: 0.1}, momentum: 0.9}"),
+    )
+    with pytest.raises(TaskError, match=r"^\S+:\d+:\d+ recipe.groups\[0\].momentum is given, and \w+ sets"):
+        check_optimizers(task)
+
+
+def test_a_group_has_a_momentum_of_its_own_where_the_schedule_leaves_it(make_task: MakeTask) -> None:
+    schedule = "{name: OneCycleLR, cycle_momentum: false}"
+    check_optimizers(
+        make_task(
+            ("optimizers:", f"recipe: {{schedule: {schedule}, {MOMENTUM_OF_A_GROUP}}}\noptimizers:"),
+            ("{lr: {start: 0.1}}", "{lr: {start: 0.1}, momentum: 0.9}"),
+        )
+    )
+
+
 def test_an_absolute_rate_below_all_that_are_searched_is_fine(make_task: MakeTask) -> None:
     schedule = "recipe: {schedule: {name: CosineAnnealingLR, eta_min: 1e-3}}"
     check_optimizers(
