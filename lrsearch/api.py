@@ -1,6 +1,7 @@
 """``lrsearch.search``: a search from Python or a notebook, and what it gives back."""
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -164,7 +165,7 @@ def search(
         "budget": {"iterations": iterations, "evaluate_every": evaluate_every or max(1, iterations // 20)},
         "seeds": seeds if isinstance(seeds, int) else dict(seeds),
         "metric": {"name": metric} if isinstance(metric, str) else dict(metric),
-        "optimizers": {entry: dict(values) for entry, values in optimizers.items()},
+        "optimizers": {entry: _seen_from(folder, dict(values)) for entry, values in optimizers.items()},
         "search": dict(settings or {}),
         "resources": {"cpus": cpus, "gpus": gpus},
         **({"recipe": dict(recipe)} if recipe else {}),
@@ -185,14 +186,27 @@ def _verdicts(task: Task, place: Place, found: Result) -> Verdicts:
 def _task(content: Mapping[str, Any], path: Path) -> Task:
     """Make the task, as if from a file; errors name the argument and no line."""
     try:
-        return parse_task(to_yaml(content), path, shown_as="lrsearch.search")
+        task = parse_task(to_yaml(content), path, shown_as="lrsearch.search")
     except TaskError as error:
         raise UsageError(f"lrsearch.search: {error.problem}") from None
+    return replace(task, positions={}, shown_as="lrsearch.search")
+
+
+def _seen_from(folder: Path, values: Any) -> Any:
+    """Write the paths of other studies (``from``), given as seen from here, as they are seen from a folder."""
+    if not isinstance(values, Mapping):
+        return values
+    return {
+        key: os.path.relpath(value, folder)
+        if key == "from" and isinstance(value, str)
+        else _seen_from(folder, value)
+        for key, value in values.items()
+    }
 
 
 def _home(function: Callable[..., Any]) -> tuple[Path, str]:
     """Give the folder of a callable's file and its name within, or where it lies in none this folder and its name."""
-    own_name = getattr(function, "__qualname__", type(function).__name__)
+    own_name = getattr(function, "__qualname__", type(function).__name__)  # a partial has none
     module = sys.modules.get(getattr(function, "__module__", ""))
     file = getattr(module, "__file__", None)
     if file and file.endswith(".py") and getattr(module, own_name, None) is function:

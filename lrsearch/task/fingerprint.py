@@ -3,15 +3,13 @@
 import ast
 import hashlib
 import importlib.util
-import inspect
 import json
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import cprop.results
+from lrsearch.task.live_code import source_of
 from lrsearch.task.model import NOT_IN_A_FILE, Searched, Shared, Task
 from lrsearch.task.recipe import written
 
@@ -141,7 +139,7 @@ def _shown(name: str, fields: Mapping[str, Any]) -> str:
 def _code_of(task: Task) -> str | None:
     """The digest of the callable's source and of the files beside it that it imports; None where there is none."""
     if task.provided is not None and task.workload.startswith(NOT_IN_A_FILE):
-        return digest_of(source_of(task.provided))
+        return digest_of(source_of(task.provided, lambda path: "".join(_sources(path, set()))))
     place = task.workload.rsplit(":", 1)[0]
     path = task.folder / place if place.endswith(".py") else _module_file(place)
     sources = list(_sources(path, set())) if path else []
@@ -151,55 +149,6 @@ def _code_of(task: Task) -> str | None:
 def digest_of(source: str) -> str:
     """Give a source in 16 hexadecimal digits."""
     return hashlib.sha256(source.encode()).hexdigest()[:16]
-
-
-def source_of(function: Callable[..., Any]) -> str:
-    """Give the source of a function that lies in no file of its own (a notebook's), without comments.
-
-    Functions and classes of the same module that it names come with it, and plain values that it names or closes over.
-    """
-    parts: dict[str, str] = {}
-    _add_source(function.__qualname__, function, parts)
-    return "\n".join(parts[name] for name in sorted(parts))
-
-
-def _add_source(name: str, thing: Any, parts: dict[str, str]) -> None:
-    """Add the source of a function or class, or a plain value, and of what it names; other things say nothing."""
-    if name in parts:
-        return
-    if isinstance(thing, bool | int | float | str | tuple | None):
-        parts[name] = f"{name} = {thing!r}"
-    elif inspect.isfunction(thing):
-        parts[name] = _text_of(thing) or _bytecode_of(thing.__code__)
-        closed = inspect.getclosurevars(thing).nonlocals
-        for named in _names_in(thing.__code__):
-            value = closed.get(named, thing.__globals__.get(named))
-            if getattr(value, "__module__", thing.__module__) == thing.__module__:
-                _add_source(named, value, parts)
-    elif inspect.isclass(thing):
-        parts[name] = _text_of(thing) or name
-        for method in vars(thing).values():
-            if inspect.isfunction(method):
-                _add_source(method.__qualname__, method, parts)
-
-
-def _text_of(thing: Any) -> str:
-    """The source without comments; empty where none is kept (a shell's) or it stands amid other code (a lambda)."""
-    try:
-        return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(thing))))
-    except (OSError, TypeError, SyntaxError):
-        return ""
-
-
-def _bytecode_of(code: CodeType) -> str:
-    inner = [_bytecode_of(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {inner}"
-
-
-def _names_in(code: CodeType) -> set[str]:
-    """The names that a function and the functions within it take from outside."""
-    inner = (_names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType))
-    return {*code.co_names, *code.co_freevars}.union(*inner)
 
 
 def _sources(path: Path, seen: set[Path]) -> Iterator[str]:

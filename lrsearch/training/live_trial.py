@@ -99,7 +99,8 @@ class LiveTrial:
 
         The first report is of iteration 0, before any update: what has learned is judged against it. The last is of
         ``iterations``. Those between come when they like, in rising order. The metric that decides is in each; what
-        else there is goes on record. A metric that is NaN or infinite ends the trial as diverged.
+        else there is goes on record. A NaN or infinite
+        value of it, or of ``train_loss``, ends the trial as diverged.
 
         Args:
             iteration: updates made so far.

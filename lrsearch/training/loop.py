@@ -5,9 +5,10 @@ and engine never run at the same time.
 """
 
 import math
+import pickle
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,6 +24,7 @@ from lrsearch.training.checkpoint import (
     load_newest,
     not_written,
     random_state,
+    remove_checkpoints,
     restore_random_state,
     save_checkpoint,
 )
@@ -35,6 +37,15 @@ from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, Trial
 
 LOOP_THREAD = "training loop"
 """What the threads of loops are called."""
+_ABANDONED: list[threading.Thread] = []
+"""Threads of loops that an interrupt left training: they draw from the generators of whatever trains next."""
+
+
+def wait_for_abandoned() -> None:
+    """Wait until the loops that interrupts left have seen that they are to stop, at their next report."""
+    while _ABANDONED:
+        _ABANDONED[-1].join()
+        _ABANDONED.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +76,14 @@ class LoopReplica:
         self._checkpoint = checkpoint
         self._clock = clock
         self._device = training_device(task)
+        self._default_device = torch.get_default_device()
         self._loop = find_callable(task)
         self._curve: Curve = ()
         self._seconds = 0.0
         self._began = clock()
         self._saved_at = 0.0
         self._saving_took = 0.0
-        self._saved_once = False
+        self._saved_kinds: set[str] = set()
         self._reported = False
         self._notes: tuple[str, ...] = ()
         self._told_to_stop_at: int | None = None
@@ -106,12 +118,14 @@ class LoopReplica:
 
     def close(self) -> None:
         """Tell the loop to stop, and wait until it has: it shares its random generators with what comes next."""
-        if self._thread.is_alive():
-            self.abandon()
-            self._thread.join()
+        self.abandon()
+        wait_for_abandoned()
 
     def abandon(self) -> None:
-        """Tell the loop to stop, and don't wait."""
+        """Tell the loop to stop, and don't wait; what trains next in this process does."""
+        if not self._thread.is_alive() or self._told_to_stop_at is not None:
+            return
+        _ABANDONED.append(self._thread)
         self._told_to_stop_at = self._curve[-1].iteration if self._curve else 0
         self._answers.put(True)
 
@@ -123,6 +137,10 @@ class LoopReplica:
         return None
 
     def _run(self) -> None:
+        if self._default_device.type != "cpu":  # what a thread does not inherit
+            torch.set_default_device(self._default_device)
+        if self._device.type == "cuda":
+            torch.cuda.set_device(self._device)
         torch.set_num_threads(self._task.resources.cpus)
         set_precision(self._task.recipe.precision)
         seed_everything(self._spec.seed)
@@ -155,12 +173,17 @@ class LoopReplica:
         Raises:
             LoopError: it holds what cannot be read back safely.
         """
+        if self._told_to_stop_at is not None:
+            return  # another may be at this checkpoint by now
         now = self._seconds + self._clock() - self._began
-        if self._saved_once and now - self._saved_at < max(
+        if self._saved_kinds and now - self._saved_at < max(
             CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE
         ):
             return
         began = self._clock()
+        if (kinds := _kinds_in(state)) - self._saved_kinds:
+            self._try_to_read_back(state)
+            self._saved_kinds |= kinds
         try:
             save_checkpoint(
                 self._checkpoint,
@@ -174,17 +197,26 @@ class LoopReplica:
             )
         except OSError as error:  # a full disk costs the resumption, not the training
             self._notes += (not_written(error),)
-            self._saved_once, self._saved_at = True, now
-            return
-        if not self._saved_once and load_checkpoint(self._checkpoint) is None:
-            self._checkpoint.unlink(missing_ok=True)
+        self._saving_took = self._clock() - began
+        self._saved_at = now + self._saving_took
+
+    def _try_to_read_back(self, state: Any) -> None:
+        """See that a state with kinds of things in it that were not saved before can be read back."""
+        tried = self._checkpoint.with_suffix(".tried")
+        try:
+            save_checkpoint(tried, {"state": state})
+            readable = load_checkpoint(tried) is not None
+        except OSError:
+            return  # there is no room: what is saved cannot be read back at all
+        except (AttributeError, TypeError, pickle.PicklingError):
+            readable = False
+        finally:
+            remove_checkpoints(tried)
+        if not readable:
             raise LoopError(
                 "trial.save got what cannot be read back safely; give tensors, numbers, text, and lists and dicts of "
                 "them, such as {'model': model.state_dict(), 'iteration': iteration}"
             )
-        self._saved_once = True
-        self._saving_took = self._clock() - began
-        self._saved_at = now + self._saving_took
 
     def resume(self) -> Any:
         """Give what the loop saved in an earlier run; None if there is nothing of this replica."""
@@ -253,3 +285,13 @@ class LoopReplica:
             f"{self._task.callable_name} returned after its report of iteration {self._curve[-1].iteration}; train to "
             f"trial.iterations, {last}, and report that"
         )
+
+
+def _kinds_in(state: Any) -> set[str]:
+    """The classes of all that a state holds."""
+    kinds = {f"{type(state).__module__}.{type(state).__qualname__}"}
+    if isinstance(state, Mapping):
+        kinds.update(*map(_kinds_in, state.keys()), *map(_kinds_in, state.values()))
+    elif isinstance(state, list | tuple | set | frozenset):
+        kinds.update(*map(_kinds_in, state))
+    return kinds

@@ -11,13 +11,13 @@ import torch
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
 from lrsearch.training.groups import GroupError
-from lrsearch.training.loop import LoopReplica
+from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.optimizers import check_optimizers, make_optimizer, stand_ins
 from lrsearch.training.progress import Progress
 from lrsearch.training.recipe import autocast, compiling, prepare_model
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, make_workload, where_raised
-from lrsearch.trial import SearchId, TrialSpec
+from lrsearch.trial import Diverged, SearchId, TrialSpec
 from lrsearch.workload import Workload, indexed
 
 _FEW_EXAMPLES = 64
@@ -60,8 +60,11 @@ def measure_cost(task: Task, entry: Entry) -> float:
     """
     if task.trained_by == "loop":
         with tempfile.TemporaryDirectory() as folder:
-            _, second = _first_reports(task, entry, 2, Path(folder))
-        return second.seconds / max(1, second.curve[-1].iteration) * task.budget.iterations
+            first, second = _first_reports(task, entry, 2, Path(folder))
+        trained = (
+            second.outcome.iteration if isinstance(second.outcome, Diverged) else second.curve[-1].iteration
+        )
+        return first.seconds + (second.seconds - first.seconds) / max(1, trained) * task.budget.iterations
     iterations = 1
     with tempfile.TemporaryDirectory() as folder:
         while True:
@@ -80,6 +83,7 @@ def measure_cost(task: Task, entry: Entry) -> float:
 def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[Progress]:
     """Run a loop to its first reports, and see that it stops when it is told to."""
     spec = TrialSpec(SearchId(entry.name, "trial"), 0, 0, stand_ins(task, entry))
+    wait_for_abandoned()
     replica = LoopReplica(task, spec, folder / "checkpoint.pt")
     try:
         found = [replica.advance() for _ in range(count)]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
 
@@ -29,11 +30,11 @@ from lrsearch.training.recipe import (
     take_gradient,
 )
 from lrsearch.training.schedules import make_schedule
-from lrsearch.training.workloads import make_workload
+from lrsearch.training.workloads import find_callable, make_workload
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
 from lrsearch.workload import indexed, moved
 
-_INITIAL_METRICS: dict[tuple[str, str, int, str], dict[str, float]] = {}
+_INITIAL_METRICS: dict[tuple[Callable[..., Any], str, int, str], dict[str, float]] = {}
 
 
 class Replica:
@@ -188,7 +189,7 @@ class Replica:
         """The same seed starts from the same weights at every candidate: evaluated once a process."""
         arguments = json.dumps(self._task.arguments_of(self._spec.search.entry), sort_keys=True, default=str)
         key = (
-            f"{self._task.folder}/{self._task.workload}",
+            find_callable(self._task),  # itself: another function may have its name
             arguments,
             self._spec.seed,
             f"{self._device}/{self._task.recipe.precision}/{self._task.recipe.compile}/{examples}",

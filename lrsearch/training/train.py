@@ -8,7 +8,7 @@ import torch
 
 from lrsearch.errors import LRSearchError
 from lrsearch.task.model import Task
-from lrsearch.training.loop import LoopReplica
+from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.progress import Progress
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, where_raised
@@ -33,6 +33,7 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
     Whatever the training raises becomes a ``Failed`` outcome; an interrupt passes through.
     """
     replica: Replica | LoopReplica | None = None
+    wait_for_abandoned()
     try:
         replica = (LoopReplica if task.trained_by == "loop" else Replica)(task, spec, checkpoint)
         while True:
@@ -43,6 +44,8 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
             if progress.outcome is not None:
                 return
     except (Exception, SystemExit) as error:
+        if replica is not None:
+            replica.close()
         curve = replica.curve if replica else ()
         yield Progress(None, _failed(error), curve, 0.0, transient=is_transient(error))
     except GeneratorExit:  # the engine wants no more of it

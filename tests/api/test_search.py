@@ -2,8 +2,12 @@
 
 import importlib.util
 import linecache
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +19,7 @@ import yaml
 
 import lrsearch
 from lrsearch.errors import StudyMismatchError, TrainingError, UsageError
+from lrsearch.task.live_code import source_of
 from lrsearch.trial import SearchId
 
 LOOP = """
@@ -116,9 +121,7 @@ def test_a_workload_is_searched_too(module: ModuleType) -> None:
         batches = lrsearch.Batches(data, targets, batch_size=8)
         return lrsearch.Workload(model, batches, loss, {"train_loss": lrsearch.Mean(loss, data, targets)})
 
-    found = lrsearch.search(
-        workload=make, start=0.1, iterations=40, arguments={"scale": 2.0}, progress=False
-    )
+    found = lrsearch.search(workload=make, start=0.1, iterations=40, arguments={"scale": 2.0}, progress=False)
     assert found.lr is not None
 
 
@@ -155,7 +158,7 @@ def test_the_same_call_goes_on_where_it_stopped(module: ModuleType, tmp_path: Pa
 
     def train(trial: lrsearch.LiveTrial) -> None:
         tries.append(trial.seed)
-        if len(tries) == 5:
+        if len(tries) in (5, 6):  # twice alike: the run ends
             raise RuntimeError("the disk is full")
         module.train(trial)
 
@@ -187,6 +190,42 @@ def test_a_notebook_s_changed_code_is_another_training(
     search(in_a_notebook(LOOP, kept))
     with pytest.raises(StudyMismatchError, match="loop's code has changed"):
         search(in_a_notebook(LOOP.replace(*change), kept))
+
+
+def digest(cells: str) -> str:
+    return source_of(in_a_notebook(cells), lambda path: path.read_text())
+
+
+NAMED = {
+    "a dict": "config = {'width': 64}\ndef train(trial): return config['width']",
+    "a list": "widths = [64]\ndef train(trial): return widths",
+    "a base class": "class A:\n    width = 64\nclass B(A): pass\ndef train(trial): return B()",
+    "a static method's helper": "def h(): return 64\nclass N:\n    @staticmethod\n    def f(): return h()\n"
+    "def train(trial): return N.f()",
+    "a partial": "import functools\ndef h(w): return w\np = functools.partial(h, 64)\ndef train(trial): return p()",
+    "a default": "W = 64\ndef h(w=W): return w\ndef train(trial): return h()",
+    "a decorated helper": "import torch\ndef g(): return 64\n@torch.no_grad()\ndef h(): return g()\n"
+    "def train(trial): return h()",
+}
+
+
+@pytest.mark.parametrize("cells", NAMED.values(), ids=NAMED)
+def test_what_a_notebook_s_function_names_belongs_to_it(cells: str) -> None:
+    assert digest(cells) == digest(cells)
+    assert digest(cells) != digest(cells.replace("64", "65"))
+
+
+UNNAMED = {
+    "an attribute's name": "def train(trial): return trial.lr",
+    "what it fills itself": "seen = []\ndef train(trial): seen.append(trial.lr)",
+    "an object": "data = (object(),)\ndef train(trial): return data",
+}
+
+
+@pytest.mark.parametrize("cells", UNNAMED.values(), ids=UNNAMED)
+def test_what_is_no_code_of_a_notebook_s_function_does_not(cells: str) -> None:
+    later = cells.replace("[]", "[1]") + "\nlr = 0.1"
+    assert digest(cells) == digest(later)
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["notebook", "shell"])
@@ -229,6 +268,52 @@ def test_it_leaves_the_process_s_generators_and_threads_as_they_were(module: Mod
     search(module.train)
     assert torch.rand(1) == expected
     assert torch.get_num_threads() == threads
+
+
+def test_a_function_of_the_same_name_is_another_workload(module: ModuleType) -> None:
+    def made(scale: float) -> Callable[..., lrsearch.Workload]:
+        def make() -> lrsearch.Workload:
+            data = torch.linspace(-1, 1, 32)[:, None]
+
+            def loss(model: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+                return (model(batch[0]) - batch[1]).square().mean()
+
+            batches = lrsearch.Batches(data, scale * data, batch_size=8)
+            metrics = {"train_loss": lrsearch.Mean(loss, data, scale * data)}
+            return lrsearch.Workload(torch.nn.Linear(1, 1), batches, loss, metrics)
+
+        return make
+
+    firsts = []
+    for scale in (1.0, 100.0):
+        found = lrsearch.search(
+            workload=made(scale), name=f"by{scale:g}", start=0.1, iterations=20, seeds=1, progress=False
+        )
+        firsts.append(found.states[0].trials[0].curve[0].value)
+    assert firsts[1] > 100 * firsts[0]
+
+
+def test_what_an_interrupt_left_does_not_train_beside_what_goes_on(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = search(module.train, studies="whole")
+    slow = threading.Event()
+
+    def train(trial: lrsearch.LiveTrial) -> None:
+        if trial.seed == 1 and not slow.is_set():
+            trial.report(0, train_loss=1.0)
+            threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            slow.set()
+            for _ in range(200):
+                time.sleep(0.01)
+                torch.rand(100)
+            trial.report(2, train_loss=1.0)
+        module.train(trial)
+
+    with pytest.raises(KeyboardInterrupt):
+        search(train)
+    again = search(train)
+    assert again.content["chosen"] == whole.content["chosen"]
 
 
 # -- what cannot be used -----------------------------------------------------------------------------------------------

@@ -306,6 +306,25 @@ def test_what_another_replica_saved_is_not_taken(tmp_path: Path) -> None:
     )
 
 
+def test_a_later_state_that_cannot_be_read_back_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lrsearch.training.loop.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("lrsearch.training.loop.CHECKPOINT_SHARE", 1e9)
+
+    def loop(trial: LiveTrial) -> None:
+        trial.save({"best": 0.5})
+        trial.save({"best": object()})
+
+    assert "cannot be read back safely" in error_of(loop, tmp_path)
+    assert (tmp_path / "checkpoint.pt").exists()  # the older one is kept
+
+
+def test_a_loop_that_failed_has_ended(tmp_path: Path) -> None:
+    error_of(saying((0, 1.0), (20, 0.5)), tmp_path, TASK + "metric: {window: 2}\n")
+    assert not [thread for thread in threading.enumerate() if thread.name == "training loop"]
+
+
 def test_saving_is_rare_where_it_is_often_asked_for(tmp_path: Path) -> None:
     checkpoint, written = tmp_path / "checkpoint.pt", set()
 
@@ -361,10 +380,9 @@ def test_what_cannot_train_is_refused_before_the_search(
 def test_the_cost_is_reckoned_from_the_first_two_reports() -> None:
     def loop(trial: LiveTrial) -> None:
         for iteration in range(0, 21, 5):
-            if iteration == 5:
-                threading.Event().wait(0.2)
+            threading.Event().wait({0: 1.0, 5: 0.2}.get(iteration, 0))  # set-up, five updates
             if trial.report(iteration, train_loss=1.0):
                 return
 
     task = task_of(loop)
-    assert 0.8 <= measure_cost(task, task.entries["sgd"]) < 4
+    assert 1.8 <= measure_cost(task, task.entries["sgd"]) < 4

@@ -1,0 +1,163 @@
+"""The code of a function that lies in no file of its own (a notebook's), as text that changes when it does.
+
+What it names comes with it: functions and classes of the same place, plain values, modules of the user's own. Of other
+things (tensors, data sets, modules of packages) nothing is said, nor of lists and dicts that it fills itself.
+"""
+
+import ast
+import builtins
+import dis
+import functools
+import inspect
+import sysconfig
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+_PACKAGES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+_GLOBAL_READS = {"LOAD_GLOBAL", "LOAD_NAME"}
+_FILLING = {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
+_FILLS = {"STORE_SUBSCR", "DELETE_SUBSCR"}
+
+
+def source_of(function: Callable[..., Any], of_file: Callable[[Path], str]) -> str:
+    """Give the source of a function, without comments, and of what it names.
+
+    Args:
+        function: a function, method, partial or callable object.
+        of_file: gives the source of a file, for modules of the user's own.
+    """
+    reader = _Reader(of_file)
+    reader.add("callable", function)
+    return "\n".join(reader.parts[name] for name in sorted(reader.parts))
+
+
+class _Reader:
+    def __init__(self, of_file: Callable[[Path], str]) -> None:
+        self.parts: dict[str, str] = {}
+        self._of_file = of_file
+
+    def add(self, name: str, thing: Any) -> None:
+        """Add what a name stands for, and what that names in turn."""
+        if name in self.parts:
+            return
+        if inspect.isfunction(thing) and hasattr(thing, "__wrapped__"):
+            self.add(
+                f"{name}.__wrapped__", thing.__wrapped__
+            )  # a decorator of a package, around the user's own
+        match thing:
+            case functools.partial():
+                self.parts[name] = f"{name} = partial({plain(thing.args)}, {plain(thing.keywords)})"
+                self.add(f"{name}.func", thing.func)
+            case staticmethod() | classmethod():
+                self.add(name, thing.__func__)
+            case property():
+                for kind, function in (("get", thing.fget), ("set", thing.fset)):
+                    self.add(f"{name}.{kind}", function)
+            case ModuleType():
+                self._add_file(name, getattr(thing, "__file__", None))
+            case _ if inspect.ismethod(thing):
+                self.add(name, thing.__func__)
+                self.add(f"{name}.self", type(thing.__self__))
+            case _ if inspect.isfunction(thing):
+                self._add_function(name, thing)
+            case _ if inspect.isclass(thing):
+                self._add_class(name, thing)
+            case _ if (said := plain(thing)) is not None:
+                self.parts[name] = f"{name} = {said}"
+            case _ if callable(thing) and _is_own(type(thing)):
+                self.add(name, type(thing))
+
+    def _add_function(self, name: str, function: Any) -> None:
+        if not _is_own(function):
+            return
+        self.parts[name] = _text_of(function) or _bytecode_of(function.__code__)
+        self.parts[f"{name}()"] = f"{plain(function.__defaults__)} {plain(function.__kwdefaults__)}"
+        closed = inspect.getclosurevars(function).nonlocals
+        for named in sorted(_names_in(function.__code__) - _filled_by(function.__code__)):
+            if named in closed:
+                self.add(f"{name}.{named}", closed[named])
+            elif named in function.__globals__ and not hasattr(builtins, named):
+                self.add(named, function.__globals__[named])
+
+    def _add_class(self, name: str, kind: type) -> None:
+        if not _is_own(kind):
+            return
+        self.parts[name] = _text_of(kind) or name
+        for base in kind.__bases__:
+            self.add(base.__qualname__, base)
+        for attribute, value in vars(kind).items():
+            if not attribute.startswith("__") or callable(value):
+                self.add(f"{name}.{attribute}", value)
+
+    def _add_file(self, name: str, file: str | None) -> None:
+        if file and file.endswith(".py") and not file.startswith(_PACKAGES):
+            self.parts[name] = self._of_file(Path(file))
+
+
+def plain(value: Any) -> str | None:
+    """Write a plain value (numbers, text, lists, dicts of them) the same in every process; None for another."""
+    match value:
+        case None | bool() | int() | float() | complex() | str() | bytes():
+            return repr(value)
+        case list() | tuple():
+            return f"{type(value).__name__}({', '.join(str(plain(item)) for item in value)})"
+        case set() | frozenset():
+            return f"{type(value).__name__}({', '.join(sorted(str(plain(item)) for item in value))})"
+        case dict():
+            return f"dict({', '.join(f'{plain(key)}: {plain(item)}' for key, item in value.items())})"
+    return None
+
+
+def _is_own(thing: Any) -> bool:
+    """Whether a function or class is the user's: of no installed package."""
+    if inspect.isclass(thing) and thing.__module__ == "__main__":
+        return True  # a notebook's: its file would be that of whatever runs the notebook
+    try:
+        return not inspect.getfile(thing).startswith(_PACKAGES)
+    except (OSError, TypeError):  # built in
+        return False
+
+
+def _text_of(thing: Any) -> str:
+    """The source without comments; empty where none is kept (a shell's) or it stands amid other code (a lambda)."""
+    try:
+        return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(thing))))
+    except (OSError, TypeError, SyntaxError):
+        return ""
+
+
+def _bytecode_of(code: CodeType) -> str:
+    constants = [_bytecode_of(c) if isinstance(c, CodeType) else plain(c) for c in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """The names that a function and the functions within it read from outside; not those of attributes."""
+    return {name for one in _codes(code) for name in (*one.co_freevars, *_globals_of(one))}
+
+
+def _filled_by(code: CodeType) -> set[str]:
+    """The names of lists and dicts that a function fills itself: what it kept of earlier trainings is no code."""
+    filled = set()
+    for one in _codes(code):
+        instructions = list(dis.get_instructions(one))
+        for number, instruction in enumerate(instructions):
+            if instruction.opname in _GLOBAL_READS or instruction.opname == "LOAD_DEREF":
+                after = instructions[number + 1 : number + 4]
+                if after and (after[0].argval in _FILLING or any(i.opname in _FILLS for i in after)):
+                    filled.add(instruction.argval)
+    return filled
+
+
+def _globals_of(code: CodeType) -> Iterator[str]:
+    return (i.argval for i in dis.get_instructions(code) if i.opname in _GLOBAL_READS)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
