@@ -13,6 +13,7 @@ As a tree:
     │   ├── StudyLockedError       another lrsearch is writing to the study
     │   └── UnfinishedError        an export was asked for before every search had ended
     ├── LeaseLostError             another lrsearch took the study over; what had ended is kept (exit status 1)
+    ├── StorageError               the storage cannot be written any more; what had ended is kept (exit status 1)
     └── TrainingError              trainings failed; what had ended is kept (exit status 1)
 """
 
@@ -75,6 +76,10 @@ class UnfinishedError(UsageError):
 
 class LeaseLostError(LRSearchError):
     """This process was taken for dead, and another writes to its study now; it has written nothing since."""
+
+
+class StorageError(LRSearchError):
+    """The study's storage went away or has no room; what had ended is kept."""
 
 
 class TrainingError(LRSearchError):

@@ -108,6 +108,7 @@ def run(
 
     Raises:
         LeaseLostError: another run took the study over, as this one was taken for dead; what had ended is kept.
+        StorageError: the study's storage went away; what had ended is kept.
         UsageError: the task, its workload, its data or the study cannot be used; nothing was written.
         TrainingError: trainings failed; what had ended is kept.
         KeyboardInterrupt: it was interrupted; what had ended is kept. Its argument is the
@@ -295,8 +296,8 @@ def _search(
         raise
     except Exception as error:
         # Tune raises one of its own in place of ours.
-        if store.lost is not None and error is not store.lost:
-            raise store.lost from error
+        if store.broken is not None and error is not store.broken:
+            raise store.broken from error
         raise
     finally:
         store.close()

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy
 from filelock import FileLock
 
-from lrsearch.errors import UsageError
+from lrsearch.errors import StorageError, UsageError
 from lrsearch.store.filesystem import Mount, refuse_network
 from lrsearch.store.url import JOURNAL, journal_file, shown_url, without_secrets
 
@@ -94,13 +94,24 @@ def _is_whole(engine: sqlalchemy.Engine) -> bool:
 
 def unreachable(url: str, error: Exception) -> UsageError:
     """Make the error for a storage that cannot be opened."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    reason = without_secrets(reason, url)
     remedy = "check the URL, and that its server or folder is there"
     if isinstance(error, ModuleNotFoundError):
         remedy = f"{remedy}; for postgresql+psycopg://... install lrsearch[postgres]"
-    return UsageError(
-        f"cannot open the storage {shown_url(url)} ({type(error).__name__}: {reason}); {remedy}"
+    return UsageError(f"cannot open the storage {shown_url(url)} ({_reason(url, error)}); {remedy}")
+
+
+def gone(url: str, error: Exception) -> StorageError:
+    """Make the error for a storage that was open and cannot be written any more."""
+    return StorageError(
+        f"the storage {shown_url(url)} cannot be written any more ({_reason(url, error)}); what had ended is kept; see "
+        "that it is there and has room, and run it again"
+    )
+
+
+def _reason(url: str, error: Exception) -> str:
+    said = str(error).strip()
+    return without_secrets(
+        f"{type(error).__name__}: {said.splitlines()[0] if said else 'no reason given'}", url
     )
 
 

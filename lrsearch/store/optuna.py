@@ -5,8 +5,8 @@ distributions and evaluations as intermediate values, so that Optuna's own plots
 as they would any other. What Optuna has no place for stands in user attributes.
 """
 
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,8 @@ from optuna.distributions import FloatDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import TrialState
 
-from lrsearch.errors import LeaseLostError, LRSearchError, UsageError
-from lrsearch.store.database import another_engine, check_database, database_url, unreachable
+from lrsearch.errors import LeaseLostError, LRSearchError, StorageError, UsageError
+from lrsearch.store.database import another_engine, check_database, database_url, gone, unreachable
 from lrsearch.store.filesystem import mounts
 from lrsearch.store.fork import Forked, check_fork, take_over
 from lrsearch.store.fork import Origin as Origin
@@ -61,7 +61,8 @@ _STATES = {
 class OptunaStore:
     """Keeps trials in an Optuna storage. Made by ``open_store``, which makes it the one writer.
 
-    Where another process has taken the study over meanwhile, every call that would write raises LeaseLostError.
+    Where another process has taken the study over meanwhile, every call that would write raises LeaseLostError; where
+    the storage cannot be written any more, StorageError.
     """
 
     def __init__(
@@ -70,11 +71,14 @@ class OptunaStore:
         task: Task,
         identity: Identity,
         studies: Mapping[SearchId, int],
+        url: str,
         lease: Lease | None = None,
         forked: Forked | None = None,
     ) -> None:
         self._storage = storage
+        self._url = url
         self._lease = lease
+        self._gone: StorageError | None = None
         self.forked = forked
         """What it took over of another study, if it was asked to."""
         self._identity = identity
@@ -112,17 +116,19 @@ class OptunaStore:
             distributions={name: _distribution(self._searches[spec.search])},
             user_attrs={"rung": spec.rung, "seed": spec.seed, "hyperparameters": dict(spec.hyperparameters)},
         )
-        trial_id = self._storage.create_new_trial(self._studies[spec.search], template_trial=template)
-        trial = f"{spec.search}/{self._storage.get_trial_number_from_id(trial_id)}"
+        with self._writing():
+            trial_id = self._storage.create_new_trial(self._studies[spec.search], template_trial=template)
+            trial = f"{spec.search}/{self._storage.get_trial_number_from_id(trial_id)}"
         self._trial_ids[trial] = trial_id
         self._trials[trial] = Trial(trial, spec)
         return trial
 
     def report(self, trial: str, evaluation: Evaluation) -> None:
         """Add an evaluation to a running trial; one at the same iteration replaces it."""
-        self._storage.set_trial_intermediate_value(
-            self._trial_ids[trial], evaluation.iteration, evaluation.value
-        )
+        with self._writing():
+            self._storage.set_trial_intermediate_value(
+                self._trial_ids[trial], evaluation.iteration, evaluation.value
+            )
         self._trials[trial] = with_evaluation(self._trials[trial], evaluation)
 
     def end(self, trial: str, outcome: Outcome, curve: Curve, seconds: float) -> None:
@@ -131,7 +137,8 @@ class OptunaStore:
             return
         # One attribute, written before the trial is closed: it is the outcome, whatever happens in between.
         result = {"outcome": outcome_to(outcome), "curve": curve_to(curve), "seconds": seconds}
-        self._storage.set_trial_user_attr(self._trial_ids[trial], "result", result)
+        with self._writing():
+            self._storage.set_trial_user_attr(self._trial_ids[trial], "result", result)
         self._trials[trial] = replace(self._trials[trial], outcome=outcome, curve=curve, seconds=seconds)
         self._finish(trial, outcome)
 
@@ -145,21 +152,23 @@ class OptunaStore:
     def keep_proposed_start(self, search: SearchId, proposed: ProposedStart) -> None:
         """Write down what proposed the start of a search, so that it is found out once."""
         name, kept = proposed_to(proposed, trains_as(search, self._identity))
-        self._storage.set_study_user_attr(self._studies[search], name, kept)
+        with self._writing():
+            self._storage.set_study_user_attr(self._studies[search], name, kept)
 
     @property
-    def lost(self) -> LeaseLostError | None:
-        """Why nothing can be written any more, where another process has taken the study over; else None."""
-        return self._lease.lost if self._lease is not None else None
+    def broken(self) -> LeaseLostError | StorageError | None:
+        """Why nothing can be written any more: another process took the study over, or it cannot be reached."""
+        return (self._lease.lost if self._lease is not None else None) or self._gone
 
     def make_sure(self) -> None:
         """Make sure that this is still the one writer.
 
         Raises:
             LeaseLostError: another process has taken the study over.
+            StorageError: it cannot be reached.
         """
         if isinstance(self._storage, RDBStorage):
-            with self._storage.engine.begin():
+            with self._writing(), self._storage.engine.begin():
                 pass  # every transaction makes sure as it begins
 
     def close(self) -> None:
@@ -168,7 +177,20 @@ class OptunaStore:
 
     def _finish(self, trial: str, outcome: Outcome) -> None:
         values = [outcome.value] if isinstance(outcome, Finished) else None
-        self._storage.set_trial_state_values(self._trial_ids[trial], _STATES[type(outcome)], values)
+        with self._writing():
+            self._storage.set_trial_state_values(self._trial_ids[trial], _STATES[type(outcome)], values)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except LRSearchError:
+            raise
+        except Exception as error:
+            # Optuna says something of its own, of what cannot be the matter here.
+            cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+            self._gone = gone(self._url, cause)
+            raise self._gone from error
 
 
 def open_store(
@@ -214,7 +236,7 @@ def open_store(
             check_fork(storage, task.name, origin)
         studies = {search: _open_study(storage, task, search, identity) for search in task.searches()}
         forked = take_over(storage, studies, identity, origin) if origin is not None else None
-        store = OptunaStore(storage, task, identity, studies, lease, forked)
+        store = OptunaStore(storage, task, identity, studies, url, lease, forked)
         store._held = held.pop_all()
         return store
     raise AssertionError("an exit stack of these lets nothing vanish")

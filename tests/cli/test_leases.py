@@ -1,10 +1,8 @@
 """Runs of several machines on one server: each a process with a host name and a cache of its own."""
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -31,15 +29,14 @@ Machine = Callable[..., Process]
 
 
 @pytest.fixture
-def machine(tmp_path: Path, postgres_database: str) -> Iterator[Machine]:
+def machine(tmp_path: Path, short_folder: Path, postgres_database: str) -> Iterator[Machine]:
     """Call the command line on a machine of a name, in its own folder; none of its processes outlives the test."""
     processes: list[subprocess.Popen[str]] = []
-    ray = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
 
     def on(name: str, *arguments: str) -> Process:
         home = tmp_path / name
         home.mkdir(exist_ok=True)
-        own = {"XDG_CACHE_HOME": str(home / "cache"), "RAY_TMPDIR": str(ray)}
+        own = {"XDG_CACHE_HOME": str(home / "cache"), "RAY_TMPDIR": str(short_folder)}
         popen = subprocess.Popen(
             [*OTHER_NAME, name, *LRSEARCH, *arguments],
             cwd=home,
@@ -57,7 +54,6 @@ def machine(tmp_path: Path, postgres_database: str) -> Iterator[Machine]:
         with suppress(ProcessLookupError):
             os.killpg(popen.pid, signal.SIGKILL)
         popen.communicate()
-    shutil.rmtree(ray, ignore_errors=True)
 
 
 def standing(machine: Machine, folder: Path, engine: str = "inline") -> Process:

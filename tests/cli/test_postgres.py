@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from cli_runs import Process, wait_for, without_date, write_task
 
 from lrsearch.errors import StudyLockedError
@@ -55,3 +56,50 @@ def test_two_machines_do_not_write_to_one_study(postgres_server: str, tmp_path: 
         open_store(task, identity_of(task), server, tmp_path / "there.lock")
     here.close()
     open_store(task, identity_of(task), server, tmp_path / "there.lock").close()
+
+
+@pytest.mark.parametrize("engine", ["inline", "ray"])
+def test_a_database_that_goes_away_ends_the_run_in_one_line(
+    postgres_server: str, postgres_database: str, tmp_path: Path, short_folder: Path, start, engine: str
+) -> None:
+    write_task(tmp_path)
+    (tmp_path / "stop_at").write_text("30" if engine == "inline" else "10")
+    run: Process = start(
+        "run",
+        "valley.yaml",
+        "--engine",
+        engine,
+        "--storage",
+        postgres_database,
+        RAY_TMPDIR=str(short_folder),
+    )
+    wait_for((tmp_path / "stopped").exists, "the batch where it is to stop")
+    server = sqlalchemy.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {postgres_database.rpartition('/')[2]} WITH (FORCE)")
+    server.dispose()
+    (tmp_path / "stop_at").unlink()
+    status, out, err = run.ended()
+    assert (status, out) == (1, "")
+    *_, last = err.splitlines()
+    assert last.startswith("the storage postgresql+psycopg://lrsearch:***@127.0.0.1:")
+    assert "cannot be written any more (OperationalError: " in last
+    assert last.endswith("; what had ended is kept; see that it is there and has room, and run it again")
+    assert "Traceback" not in err
+    assert SECRET not in err
+
+
+def test_a_connection_that_was_cut_is_made_anew(
+    postgres_server: str, postgres_database: str, tmp_path: Path, start
+) -> None:
+    write_task(tmp_path)
+    (tmp_path / "stop_at").write_text("30")
+    run: Process = start("run", "valley.yaml", "--engine", "inline", "--storage", postgres_database)
+    wait_for((tmp_path / "stopped").exists, "the batch where it is to stop")
+    server = sqlalchemy.create_engine(postgres_server)
+    with server.connect() as connection:
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        assert connection.exec_driver_sql(cut, (postgres_database.rpartition("/")[2],)).all()
+    server.dispose()
+    (tmp_path / "stop_at").unlink()
+    assert run.ended()[0] == 0
