@@ -103,3 +103,7 @@ def test_a_connection_that_was_cut_is_made_anew(
     server.dispose()
     (tmp_path / "stop_at").unlink()
     assert run.ended()[0] == 0
+
+
+def test_a_url_without_a_driver_takes_the_one_that_is_there(postgres_server: str, cli) -> None:
+    assert cli("status", "--storage", postgres_server.replace("+psycopg", ""))[0] == 0
