@@ -162,9 +162,12 @@ def search(
         "name": name or re.sub(r"\W", "_", getattr(function, "__name__", "search")),
         form: named,
         "arguments": dict(arguments or {}),
-        "budget": {"iterations": iterations, "evaluate_every": evaluate_every or max(1, iterations // 20)},
-        "seeds": seeds if isinstance(seeds, int) else dict(seeds),
-        "metric": {"name": metric} if isinstance(metric, str) else dict(metric),
+        "budget": {
+            "iterations": iterations,
+            "evaluate_every": _often(iterations) if evaluate_every is None else evaluate_every,
+        },
+        "seeds": dict(seeds) if isinstance(seeds, Mapping) else seeds,
+        "metric": dict(metric) if isinstance(metric, Mapping) else {"name": metric},
         "optimizers": {entry: _seen_from(folder, dict(values)) for entry, values in optimizers.items()},
         "search": dict(settings or {}),
         "resources": {"cpus": cpus, "gpus": gpus},
@@ -175,7 +178,11 @@ def search(
         task = replace(task, provided=function)
     place = Place(task.name, Path(studies), storage)
     with _left_as_it_was():
-        found = run(task, place, engine, console=_console() if progress else None)
+        try:
+            found = run(task, place, engine, console=_console() if progress else None)
+        except KeyboardInterrupt:
+            kept = "stopped; every finished training is kept: the same call goes on"
+            raise KeyboardInterrupt(kept) from None
     return _verdicts(task, place, found)
 
 
@@ -190,6 +197,11 @@ def _task(content: Mapping[str, Any], path: Path) -> Task:
     except TaskError as error:
         raise UsageError(f"lrsearch.search: {error.problem}") from None
     return replace(task, positions={}, shown_as="lrsearch.search")
+
+
+def _often(iterations: Any) -> Any:
+    """A twentieth of the training; of what is no number the check of the task will speak."""
+    return max(1, iterations // 20) if isinstance(iterations, int) else iterations
 
 
 def _seen_from(folder: Path, values: Any) -> Any:

@@ -149,11 +149,10 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
     rivals = [finding for finding in found if finding.mark in (Mark.TIE, Mark.WORSE)]
     uncovered = _ended_by_heuristic(task, state, found)
     if not rivals:
-        return (
-            f"no other was trained whole; this does not cover {uncovered}"
-            if uncovered
-            else "nothing else learned"
-        )
+        if uncovered:
+            return f"no other was trained whole; this does not cover {uncovered}"
+        left = any(finding.mark in (Mark.LEFT, Mark.STOPPED) for finding in found)
+        return "no other was trained with all its seeds" if left else "nothing else learned"
     words = f"{and_text(_tie(tie) for tie in ties)} may still be as good, and " if ties else ""
     if verdict.regret_at_most is None:
         return f"{words}how much it may lose to the best cannot be said{_too_few(verdict.chosen_row)}"
