@@ -30,12 +30,18 @@ class Termination:
 
     def __init__(self) -> None:
         self._before: dict[signal.Signals, Any] = {}
+        self._around: Termination | None = None
         self.came: type[KeyboardInterrupt] | None = None
+        self.ends_process = False
+        """Whether at a second signal the process ends without it."""
 
     def __enter__(self) -> "Termination":
         with suppress(ValueError):  # not the main thread: signals are somebody else's
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._before[number] = signal.signal(number, self._stop)
+        around = getattr(self._before.get(signal.SIGINT), "__self__", None)
+        if isinstance(around, Termination):
+            self._around, self.ends_process = around, around.ends_process
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -55,8 +61,12 @@ class Termination:
             raise self.came
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.came = Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        raise self.came
+        again = self.came is not None
+        self.came = self.came or (Terminated if number == signal.SIGTERM else KeyboardInterrupt)
+        if self._around is not None:
+            self._around.came = self.came
+        if not (again and self.ends_process):  # or what cleans up would be torn, and the process ends anyway
+            raise self.came
 
 
 @contextmanager

@@ -62,6 +62,14 @@ class Place:
         """The folder of the running replicas' checkpoints."""
         return self.folder / "checkpoints"
 
+    def checkpoints_size(self) -> tuple[int, int]:
+        """Give how many checkpoints there are, and their size in bytes together."""
+        sizes = []
+        for path in self.checkpoints.rglob("*.pt"):
+            with suppress(OSError):  # it was removed meanwhile
+                sizes.append(path.stat().st_size)
+        return len(sizes), sum(sizes)
+
     @property
     def chosen(self) -> Path:
         """The exported values."""

@@ -27,8 +27,17 @@ from lrsearch.cli.options import (
     TaskFile,
     WorkingDir,
 )
-from lrsearch.cli.output import print_files, print_plan, resume_line, say, stdout_console, warn
+from lrsearch.cli.output import (
+    print_checkpoints,
+    print_files,
+    print_plan,
+    resume_line,
+    say,
+    stdout_console,
+    warn,
+)
 from lrsearch.cli.paper import paper
+from lrsearch.cli.stopping import BEFORE, if_stopped
 from lrsearch.errors import UsageError
 
 STARTED = time.perf_counter()
@@ -143,6 +152,7 @@ def status(study: MaybeStudy = None, storage: Storage = None, root: Root = DEFAU
         return
     found = studies.read(studies.place_of(study, root, storage))
     console.print(status_table(found.task, found.states.values(), console.width, live=found.place.in_use()))
+    print_checkpoints(console, *found.place.checkpoints_size())
 
 
 @app.command()
@@ -210,7 +220,7 @@ def validate(
 ) -> None:
     """Check task files and their optimizers.
 
-    The workload's Python is read, not run; the package of an optimizer named as package.module:Class is imported.
+    No Python beside the task is run; an installed package is imported that an optimizer names as package.module:Class.
     """
     from lrsearch.plan import searches_of
     from lrsearch.report.numbers import count_text
@@ -223,8 +233,9 @@ def validate(
         task = load_task(task_file)
         searches = len(searches_of(task))
         with_scaled_starts(task, task.searches())
-        check_optimizers(task)
-        unchecked = check_workload(task)
+        unchecked = ", ".join(
+            [*check_optimizers(task, installed_only=True), *filter(None, [check_workload(task)])]
+        )
         warn(task)
         entries = count_text(len(task.entries), "optimizer")
         counts = f"{entries}, {searches} {'search' if searches == 1 else 'searches'}"
@@ -310,15 +321,18 @@ def _run(
     fork_of = Place(forked_from, root, storage) if forked_from is not None else None
     entries = _entries(task, only)
     warn(task)
+
+    def if_stopped_now() -> str:
+        # Only its place knows whether there is a study to go on with, only the command line how it was called.
+        goes_on = resume_line(place, engine.value, address, working_dir, entries)
+        kept = "stopped; every finished training is kept. Go on with"
+        return f"{kept}: {goes_on}" if place.exists() else BEFORE
+
+    if_stopped(if_stopped_now)
     try:
         found = search(task, place, engine.value, address, entries, console, STARTED, working_dir, fork_of)
     except KeyboardInterrupt as interrupt:
-        # Only the run knows whether there is a study to go on with, only the command line how it was called.
-        if not interrupt.args:
-            raise StoppedError("stopped before anything was trained", interrupt) from interrupt
-        goes_on = resume_line(place, engine.value, address, working_dir, entries)
-        kept = "stopped; every finished training is kept. Go on with"
-        raise StoppedError(f"{kept}: {goes_on}", interrupt) from interrupt
+        raise StoppedError(if_stopped_now(), interrupt) from interrupt
     # In a log the verdicts stand where they fell; below a display they are said once it is still.
     said = (
         ()

@@ -11,12 +11,12 @@ import typer
 
 from lrsearch.cli.commands import StoppedError, app
 from lrsearch.cli.output import say as say_anything
+from lrsearch.cli.stopping import say_stopped, was_stopped
 from lrsearch.errors import LRSearchError
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run_command(given: Sequence[str]) -> int:
     """Run the command line and give its exit status; every error is one line, unless ``--debug`` is given."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     # Wherever it stands on the line: people add it to the end of what just failed.
     hidden = _hiding_passwords(given)
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return 130
     except StoppedError as stopped:
-        say(str(stopped))
+        say_stopped(str(stopped))
         return stopped.exit_status
     except LRSearchError as error:
         if debug:
@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _nobody_reads()
         raise
     except Exception as error:
+        if was_stopped():  # whatever became of the interrupt
+            return 130
         # What the parser refuses; its class is typer's in newer releases and click's in older ones.
         if hasattr(error, "format_message") and isinstance(getattr(error, "exit_code", None), int):
             return _refused(error, say)

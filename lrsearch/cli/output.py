@@ -28,6 +28,14 @@ def print_plan(planned: Any, as_json: bool) -> None:
         stdout_console().print(plan_table(planned))
 
 
+def print_checkpoints(console: Any, count: int, size: int) -> None:
+    """Print what checkpoints lie in a study's folder, if there are any."""
+    from rich.filesize import decimal
+
+    if count:
+        console.print(f"{count} checkpoint{'s' * (count > 1)}, {decimal(size)}", highlight=False)
+
+
 def print_files(files: Sequence[Path]) -> None:
     """Print the names of files, one a line."""
     for file in files:

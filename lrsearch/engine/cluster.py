@@ -3,6 +3,8 @@
 import logging
 import os
 import pickle
+import secrets
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,17 +64,18 @@ def connected(address: str | None, sent: dict[str, Any] | None = None) -> Iterat
         os.environ["LRSEARCH_DATA"] = str(Path(folder).resolve())  # workers run in a folder of Ray's
     # Whatever happens, Ray's processes go with the run, also when Ctrl-C falls into the start.
     try:
-        if address is None:
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                num_cpus=_processors(),
-            )
-            _keep_token_private()
-        else:
-            _reach(address, sent)
+        with _own_handlers():
+            if address is None:
+                _keep_token_private()
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    num_cpus=_processors(),
+                )
+            else:
+                _reach(address, sent)
         yield
     finally:
         ray.shutdown()
@@ -227,10 +230,31 @@ def _one_line(error: BaseException) -> str:
 
 
 def _keep_token_private() -> None:
-    """Whoever can read Ray's token can run code in its cluster, and Ray writes it for all to read."""
-    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
-    with suppress(OSError):
+    """Make Ray's token before Ray does, which lets all read it: who can, can run code in the cluster."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return
+    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    token = Path(given) if given else Path.home() / ".ray" / "auth_token"
+    with suppress(OSError):  # a home that cannot be written: Ray says so itself
+        if not given:
+            token.parent.mkdir(mode=0o700, exist_ok=True)
+            with (
+                suppress(FileExistsError),
+                open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+            ):
+                file.write(secrets.token_hex(32))
         token.chmod(0o600)
+
+
+@contextmanager
+def _own_handlers() -> Iterator[None]:
+    """Put back what SIGTERM does: Ray sets a handler when it starts, which would end the run without a line."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        with suppress(ValueError, TypeError):  # not the main thread, or not set by Python
+            signal.signal(signal.SIGTERM, before)
 
 
 def _processors() -> int:

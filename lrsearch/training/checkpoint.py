@@ -173,15 +173,6 @@ def _changed(path: Path) -> float:
         return 0.0
 
 
-def checkpoints_size(folder: Path) -> tuple[int, int]:
-    """Give how many checkpoints lie in the folder of a study, and their size in bytes together."""
-    sizes = []
-    for path in folder.rglob("*.pt"):
-        with suppress(OSError):  # it was removed meanwhile
-            sizes.append(path.stat().st_size)
-    return len(sizes), sum(sizes)
-
-
 def checkpoint_file(folder: Path, trial: str) -> Path:
     """Give the file that keeps a trial's state (``sgd/lr/7`` in ``sgd-lr-7.pt``)."""
     return folder / f"{trial.replace('/', '-')}.pt"

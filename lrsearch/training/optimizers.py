@@ -1,9 +1,12 @@
 """Optimizers by name: from an entry of the task and its numbers to a ``torch.optim.Optimizer``."""
 
 import importlib
+import importlib.util
 import inspect
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -103,14 +106,25 @@ def torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
     }
 
 
-def check_optimizers(task: Task) -> None:
+def check_optimizers(task: Task, installed_only: bool = False) -> list[str]:
     """Construct every entry's optimizer once, on a tiny parameter, so that a mistake shows before any training.
+
+    Args:
+        task: whose entries they are.
+        installed_only: leave out classes whose code lies beside the task: it may be a stranger's, and would run.
+
+    Returns:
+        The classes that were left out.
 
     Raises:
         TaskError: a class does not exist or refuses an argument.
     """
+    left_out: list[str] = []
     for entry in task.entries.values():
         here = ("optimizers", entry.name)
+        if installed_only and _lies_beside(task, entry.optimizer):
+            left_out.append(entry.optimizer)
+            continue
         try:
             kind = optimizer_class(entry.optimizer)
         except LookupError as error:
@@ -137,6 +151,27 @@ def check_optimizers(task: Task) -> None:
             ) from error
         _check_groups(task, entry, kind)
         check_schedule(task, entry.name, made)
+    return left_out
+
+
+def _lies_beside(task: Task, optimizer: str) -> bool:
+    """Whether an optimizer's package is in the task's folder, or in this one, and not installed there."""
+    module, named, _ = optimizer.rpartition(":")
+    if not named:
+        return False
+    try:
+        # That of the package alone: to look for a module within it would import it.
+        spec = importlib.util.find_spec(module.partition(".")[0])
+    except (ImportError, ValueError):
+        return False
+    places = (
+        [*(spec.submodule_search_locations or []), *([spec.origin] if spec.origin else [])] if spec else []
+    )
+    own, installed = (task.folder.resolve(), Path.cwd()), Path(sys.prefix).resolve()
+    found = [Path(place).resolve() for place in places]
+    return any(p.is_relative_to(f) for p in found for f in own) and not any(
+        p.is_relative_to(installed) for p in found
+    )
 
 
 def _check_groups(task: Task, entry: Entry, kind: type[torch.optim.Optimizer]) -> None:

@@ -282,7 +282,11 @@ def test_an_interrupt_before_the_first_training_says_so(cli, tmp_path, monkeypat
 
     write_task(tmp_path)
     monkeypatch.setattr("lrsearch.training.preflight.check_trains", stop)
-    assert cli("run", "valley.yaml") == (130, "", "stopped before anything was trained\n")
+    assert cli("run", "valley.yaml") == (
+        130,
+        "",
+        "stopped before anything was trained; the same command begins again\n",
+    )
     assert not (tmp_path / "studies").exists()
 
 

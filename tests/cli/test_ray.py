@@ -5,7 +5,9 @@ import random
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,52 @@ def test_killed_at_any_moment_it_ends_with_the_values_of_the_inline_engine(
     expected = without_date(finished / "studies/valley/chosen.yaml")
     assert without_date(tmp_path / "studies/valley/chosen.yaml") == expected
     wait_for(lambda: not processes_of(ray_folder), "the end of Ray's processes after the run")
+
+
+def trial_processes(ray_folder: Path) -> list[int]:
+    """Ray's workers, that train or are about to."""
+    found = []
+    for process in processes_of(ray_folder):
+        with suppress(OSError):
+            command = Path(f"/proc/{process}/cmdline").read_bytes()
+            if command.startswith(b"ray::") or b"default_worker.py" in command:
+                found.append(process)
+    return found
+
+
+def seconds_until_gone(ray_folder: Path) -> float:
+    began = time.monotonic()
+    wait_for(lambda: not trial_processes(ray_folder), "the end of the workers after that of their driver")
+    return time.monotonic() - began
+
+
+def test_no_worker_outlives_its_driver_by_ten_seconds(tmp_path, start, ray_folder):
+    write_task(tmp_path)
+    (tmp_path / "stop_at").write_text("7")
+    driver = start("run", "valley.yaml", RAY_TMPDIR=str(ray_folder))
+    wait_for((tmp_path / "stopped").exists, "the batch where a worker stays")
+    assert trial_processes(ray_folder)
+    os.kill(driver.popen.pid, signal.SIGKILL)
+    assert seconds_until_gone(ray_folder) < 10
+
+
+def test_no_worker_outlives_a_driver_killed_at_its_start_by_thirty_seconds(tmp_path, start, ray_folder):
+    write_task(tmp_path)
+    driver = start("run", "valley.yaml", RAY_TMPDIR=str(ray_folder))
+    wait_for(lambda: trial_processes(ray_folder), "the first worker's start")
+    os.kill(driver.popen.pid, signal.SIGKILL)
+    assert seconds_until_gone(ray_folder) < 30
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_it_within_five_seconds(tmp_path, start, ray_folder, number, expected):
+    write_task(tmp_path)
+    (tmp_path / "stop_at").write_text("7")
+    driver = start("run", "valley.yaml", RAY_TMPDIR=str(ray_folder))
+    wait_for((tmp_path / "stopped").exists, "the batch where a worker stays")
+    began = time.monotonic()
+    driver.popen.send_signal(number)
+    status, _, err = driver.ended()
+    assert time.monotonic() - began < 5
+    assert status == expected
+    assert err.endswith("stopped; every finished training is kept. Go on with: lrsearch resume valley\n")

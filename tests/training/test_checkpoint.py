@@ -14,7 +14,6 @@ import torch
 
 from lrsearch.training.checkpoint import (
     checkpoint_file,
-    checkpoints_size,
     load_checkpoint,
     load_newest,
     older_checkpoint,
@@ -123,11 +122,6 @@ def test_every_worker_of_a_run_may_take_over(tmp_path: Path) -> None:
 def test_checkpoints_of_before_runs_had_folders_are_taken_over_too(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "a.pt", {"n": 1})
     assert load_checkpoint(take_over(tmp_path, "run-1") / "a.pt") == {"n": 1}
-
-
-def test_their_size_is_that_of_all(two: Path) -> None:
-    expected = sum(path.stat().st_size for path in two.parent.iterdir())
-    assert checkpoints_size(two.parent) == (2, expected)
 
 
 def test_a_new_one_takes_the_place_of_the_older_one_at_once(tmp_path: Path) -> None:
