@@ -60,13 +60,30 @@ class Termination:
         if self.came is not None:
             raise self.came
 
+    def end(self, status: int) -> int:
+        """End after a signal, where the process may be ended; give its exit status."""
+        return status
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        ending = self._around or self
+        if ending.ends_process and _within_import(frame):
+            # Torch's C++ aborts the process where an import of its own is interrupted.
+            ending.end(Terminated.exit_status if number == signal.SIGTERM else 130)
         again = self.came is not None
         self.came = self.came or (Terminated if number == signal.SIGTERM else KeyboardInterrupt)
         if self._around is not None:
             self._around.came = self.came
         if not (again and self.ends_process):  # or what cleans up would be torn, and the process ends anyway
             raise self.came
+
+
+def _within_import(frame: FrameType | None) -> bool:
+    """Whether a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from lrsearch.guards import Terminated, Termination
 
@@ -35,21 +36,24 @@ class Stopping(Termination):
         super().__init__()
         self.ends_process = own_process
         self.words: Callable[[], str] = lambda: words
-        self._said = threading.Lock()
+        self._saying = threading.RLock()
+        self._said = False
 
     def __enter__(self) -> "Stopping":
         global _current
-        super().__enter__()
         _current = self
         if self.ends_process:
             reading, self._writing = os.pipe()
             os.set_blocking(self._writing, False)
             signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
             threading.Thread(target=self._watch, args=(reading,), daemon=True).start()
+        super().__enter__()  # last: from here on signals are raised
         return self
 
     def __exit__(self, *raised: object) -> None:
         global _current
+        if self.came is not None and self.ends_process:
+            return  # it ends in a moment, and a second signal is the thread's
         _current = None
         super().__exit__(*raised)
         if self.ends_process:
@@ -57,20 +61,23 @@ class Stopping(Termination):
 
     def say(self, line: str = "") -> None:
         """Print what is to be said when stopped, once."""
-        if not self._said.acquire(blocking=False) or not (line := line or self.words()):
-            return
-        if self.ends_process:  # not by print: the main thread may be within one
-            show_cursor = "\x1b[?25h" if os.isatty(2) else ""
-            os.write(2, f"{show_cursor}{line}\n".encode())
-        else:
-            print(line, file=sys.stderr)
+        with self._saying:
+            said, self._said = self._said, True
+            if said or not (line := line or self.words()):
+                return
+            if self.ends_process:  # not by print: the main thread may be within one
+                show_cursor = "\x1b[?25h" if os.isatty(2) else ""
+                os.write(2, f"{show_cursor}{line}\n".encode())
+            else:
+                print(line, file=sys.stderr)
 
     def end(self, status: int) -> int:
         """End after a signal: of the command's own process nothing is left to do but what may hang."""
         self.say()
         if self.ends_process:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with suppress(OSError, RuntimeError, ValueError):  # nobody reads, or the signal fell into a print
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(status)
         return status
 
