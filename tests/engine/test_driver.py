@@ -40,7 +40,7 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
     task = write(tmp_path / "sent")
     with ExitStack() as stack:
         checkpoints = tmp_path / "studies/valley/checkpoints"
-        drives = stack.enter_context(driving(task, identity_of(task), checkpoints, tmp_path / "sent"))
+        drives = stack.enter_context(driving(task, identity_of(task), checkpoints, "run-1", tmp_path / "sent"))
         yield replace(drives, host="head")
 
 
@@ -69,7 +69,7 @@ def test_a_worker_uses_its_copy_and_trains_the_same(driver: Driver, copy: Path) 
 def test_where_nothing_is_sent_the_task_is_that_of_the_driver(driver: Driver, copy: Path) -> None:
     local = replace(driver, sent=None, packages={})
     assert Workplace(local).task is driver.task
-    assert Workplace(local).checkpoints == driver.checkpoints
+    assert Workplace(local).checkpoints == driver.checkpoints / "run-1"
     assert Workplace(local).difference() is None
 
 
@@ -112,17 +112,26 @@ def test_other_data_is_a_line(driver: Driver, copy: Path, monkeypatch: pytest.Mo
 def test_a_shared_disk_is_noticed(driver: Driver, copy: Path) -> None:
     workplace = Workplace(driver)
     assert workplace.shares_disk
-    assert workplace.checkpoints == driver.checkpoints
+    assert workplace.checkpoints == driver.checkpoints / "run-1"
 
 
 def test_without_a_shared_disk_checkpoints_are_in_the_users_cache(
     driver: Driver, copy: Path, tmp_path: Path
 ) -> None:
     workplace = Workplace(elsewhere(driver))
+    workplace.prepare()
     assert not workplace.shares_disk
     assert workplace.checkpoints.is_dir()
     assert workplace.checkpoints.is_relative_to(tmp_path / "cache")
-    assert Workplace(elsewhere(driver)).checkpoints == workplace.checkpoints, "a later run goes on from them"
+
+
+def test_without_a_shared_disk_a_later_run_goes_on_from_the_checkpoints(driver: Driver, copy: Path) -> None:
+    first = Workplace(elsewhere(driver))
+    first.prepare()
+    (first.checkpoints / "sgd-lr-7.pt").touch()
+    later = Workplace(replace(elsewhere(driver), run="run-2"))
+    later.prepare()
+    assert [path.name for path in later.checkpoints.iterdir()] == ["sgd-lr-7.pt"]
 
 
 def test_where_there_can_be_no_cache_they_are_in_a_temporary_folder(
@@ -135,7 +144,7 @@ def test_where_there_can_be_no_cache_they_are_in_a_temporary_folder(
 
 def test_no_mark_stays_behind(tmp_path: Path) -> None:
     task = write(tmp_path)
-    with driving(task, identity_of(task), tmp_path / "checkpoints", tmp_path):
+    with driving(task, identity_of(task), tmp_path / "checkpoints", "run-1", tmp_path):
         assert len(list((tmp_path / "checkpoints").iterdir())) == 1
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
