@@ -23,7 +23,7 @@ from lrsearch.guards import Terminated, Termination, check_address, nothing_left
 from lrsearch.plan import searches_of
 from lrsearch.ports import Engine
 from lrsearch.report.export import chosen, write_yaml
-from lrsearch.report.numbers import value_text
+from lrsearch.report.numbers import and_text, value_text
 from lrsearch.report.progress import Progress
 from lrsearch.searches import SearchState, survey
 from lrsearch.starts import propose_starts, with_scaled_starts
@@ -31,15 +31,19 @@ from lrsearch.studies import Place, Study
 from lrsearch.task import Task
 from lrsearch.task.fingerprint import (
     Identity,
+    code_files,
     data_of,
     data_summaries,
     fingerprint,
     identity_of,
+    live_code_of,
     with_data,
 )
+from lrsearch.task.stale import check_current
 from lrsearch.trial import Failed, SearchId
 
 EngineName = Literal["ray", "inline"]
+_UNSEEN = "give the search another name after one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ def run(
             with_scaled_starts(
                 task, searches, place
             )  # what is wrong with them shows before anything is written
+            check_current(code_files(task))
             identity = _finished(task, place) or with_data(identity_of(task), _check(task, engine, address))
             termination.check()
             make = partial(make_engine, engine, place, address, working_dir, identity)
@@ -265,11 +270,13 @@ def _search(
     from lrsearch.store.optuna import Origin, missing_promises, open_store
 
     origin = Origin(fork_of.name, fork_of.url) if fork_of is not None else None
+    live = live_code_of(task)
     with writable(place.folder):
         store = open_store(task, identity, place.url, place.lock, origin)
     try:
         console = console or Console(quiet=True)
-        for line in (missing_promises(place.url), store.forked and f"{place.name}: {store.forked}"):
+        unseen = live and live.unseen and f"changes of {and_text(live.unseen)} are not noticed; {_UNSEEN}"
+        for line in (missing_promises(place.url), store.forked and f"{place.name}: {store.forked}", unseen):
             if line:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
         task = propose_starts(task, store, searches_of(task, only), console, termination.check)

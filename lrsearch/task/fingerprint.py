@@ -1,17 +1,16 @@
 """What of a task changes the result of a training, as flat fields that can be compared and named."""
 
-import ast
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import cprop.results
-from lrsearch.task.live_code import source_of
+from lrsearch.task.live_code import LiveCode, live_code
 from lrsearch.task.model import NOT_IN_A_FILE, Searched, Shared, Task
 from lrsearch.task.recipe import written
+from lrsearch.task.sources import sources_of_file, sources_of_module
 
 Identity = dict[str, Any]
 """Dotted field names to plain values that JSON keeps."""
@@ -19,6 +18,7 @@ RESULTS_VERSION = 1
 """Of what lrsearch itself does in a training: raised by hand when the same task gives other results than before."""
 _VERSION = "results_version"
 _CODE = "'s code"
+_LIVE_DATA = "'s data "
 _ENTRY = "optimizers."
 _DATA = "data."
 
@@ -33,7 +33,7 @@ def identity_of(task: Task) -> Identity:
     metric, budget = task.metric, task.budget
     identity: Identity = {
         task.trained_by: task.workload,
-        f"{task.trained_by}{_CODE}": _code_of(task),
+        **_code_of(task),
         **{f"arguments.{name}": value for name, value in task.arguments.items()},
         "budget.iterations": budget.iterations,
         "budget.evaluate_every": budget.evaluate_every,
@@ -118,7 +118,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
         if was != is_now or (name in before) != (name in now):
             named = (
                 f"{name} has changed"
-                if name.endswith(_CODE)
+                if name.endswith(_CODE) or (_LIVE_DATA in name and name in before and name in now)
                 else f"{name} was {_shown(name, before)}, is {_shown(name, now)}"
             )
             changed[name] = named
@@ -136,49 +136,38 @@ def _shown(name: str, fields: Mapping[str, Any]) -> str:
     return json.dumps(fields[name]) if name in fields else "not given"
 
 
-def _code_of(task: Task) -> str | None:
-    """The digest of the callable's source and of the files beside it that it imports; None where there is none."""
-    if task.provided is not None and task.workload.startswith(NOT_IN_A_FILE):
-        return digest_of(source_of(task.provided, lambda path: "".join(_sources(path, set()))))
+def _code_of(task: Task) -> Identity:
+    """The digest of the callable's source and of the files beside it that it imports; None where there is none.
+
+    Of a function of a notebook also those of the data that it reads.
+    """
+    code = f"{task.trained_by}{_CODE}"
+    if (live := live_code_of(task)) is not None:
+        data = {f"{task.trained_by}{_LIVE_DATA}{name}": digest for name, digest in live.data.items()}
+        return {code: digest_of(live.text), **data}
+    sources = [source for _, source in _sources(task)]
+    return {code: digest_of("".join(sources)) if sources else None}
+
+
+def live_code_of(task: Task) -> LiveCode | None:
+    """Give what is known of a callable that lies in no file; None for one that does."""
+    if task.provided is None or not task.workload.startswith(NOT_IN_A_FILE):
+        return None
+    return live_code(task.provided)
+
+
+def code_files(task: Task) -> set[Path]:
+    """Give the files of the user's own whose code a task's trainings run."""
+    if (live := live_code_of(task)) is not None:
+        return set(live.files)
+    return {path for path, _ in _sources(task)}
+
+
+def _sources(task: Task) -> Iterator[tuple[Path, str]]:
     place = task.workload.rsplit(":", 1)[0]
-    path = task.folder / place if place.endswith(".py") else _module_file(place)
-    sources = list(_sources(path, set())) if path else []
-    return digest_of("".join(sources)) if sources else None
+    return sources_of_file(task.folder / place) if place.endswith(".py") else sources_of_module(place)
 
 
 def digest_of(source: str) -> str:
     """Give a source in 16 hexadecimal digits."""
     return hashlib.sha256(source.encode()).hexdigest()[:16]
-
-
-def _sources(path: Path, seen: set[Path]) -> Iterator[str]:
-    """A file's source without comments, then that of each file beside it that it imports, and so on."""
-    seen.add(path)
-    try:
-        tree = ast.parse(source := path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return
-    except SyntaxError:
-        yield source  # reported with its line when the workload is made
-        return
-    yield ast.unparse(tree)
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                modules = [alias.name for alias in names]
-            case ast.ImportFrom(module=str(module)):
-                modules = [module]
-            case _:
-                continue
-        for module in modules:
-            beside = path.parent / f"{module.partition('.')[0]}.py"
-            if beside.is_file() and beside not in seen:
-                yield from _sources(beside, seen)
-
-
-def _module_file(name: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(name)
-    except (Exception, SystemExit):  # importing its package raised: reported when the workload is made
-        return None
-    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None

@@ -19,7 +19,7 @@ import yaml
 
 import lrsearch
 from lrsearch.errors import StudyMismatchError, TrainingError, UsageError
-from lrsearch.task.live_code import source_of
+from lrsearch.task.live_code import live_code
 from lrsearch.trial import SearchId
 
 LOOP = """
@@ -193,7 +193,7 @@ def test_a_notebook_s_changed_code_is_another_training(
 
 
 def digest(cells: str) -> str:
-    return source_of(in_a_notebook(cells), lambda path: path.read_text())
+    return live_code(in_a_notebook(cells)).text
 
 
 NAMED = {
@@ -349,3 +349,33 @@ def test_neither_a_loop_nor_a_workload_is_refused() -> None:
         UsageError, match=r"takes a training loop or workload=\.\.\., one of them, a function"
     ):
         lrsearch.search(start=0.1, iterations=10)
+
+
+CELLS_WITH_DATA = LOOP.replace("import torch", "import torch\nshift = torch.tensor([1.0, 2.0])", 1).replace(
+    "def train(trial):\n", "def train(trial):\n    assert len(shift)\n"
+)
+
+
+def test_a_notebook_s_changed_data_is_another_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    search(in_a_notebook(CELLS_WITH_DATA))
+    with pytest.raises(StudyMismatchError, match="loop's data shift has changed"):
+        search(in_a_notebook(CELLS_WITH_DATA.replace("2.0]", "3.0]")))
+
+
+def test_data_that_cannot_be_seen_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = CELLS_WITH_DATA.replace("shift = torch.tensor([1.0, 2.0])", "shift = range(3)")
+    search(in_a_notebook(cells.replace("range(3)", "__import__('collections').deque([3])")), progress=True)
+    assert "changes of shift (deque) are not noticed" in capsys.readouterr().err
+
+
+def test_a_loop_that_was_edited_after_its_import_is_refused(module: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(LOOP.replace("0.1 * torch.randn", "0.2 * torch.randn"))
+    with pytest.raises(UsageError, match="train would train as it was; restart"):
+        search(module.train)
+    assert not (tmp_path / "studies").exists()

@@ -1,0 +1,69 @@
+"""A module that was edited after it was imported is found; one that does the same is not."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from lrsearch.errors import UsageError
+from lrsearch.task.stale import check_current
+
+CODE = """\
+import functools
+from dataclasses import dataclass
+
+@dataclass
+class Net:
+    width: int = 3
+    @property
+    def size(self): return self.width * 2
+    @staticmethod
+    def make(): return Net()
+
+@functools.cache
+def slow(): return 3
+
+def train(trial):
+    def step(): return 0.1
+    return step()
+"""
+
+
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file whose module is imported."""
+    path = tmp_path / "stale_mine.py"
+    path.write_text(CODE)
+    spec = importlib.util.spec_from_file_location("stale_mine", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "stale_mine", module)
+    spec.loader.exec_module(module)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [("0.1", "0.2", "train"), ("* 2", "* 3", "Net.size"), ("Net()", "Net(4)", "Net.make")],
+)
+def test_an_edited_function_is_named(imported: Path, old: str, new: str, named: str) -> None:
+    imported.write_text(CODE.replace(old, new))
+    with pytest.raises(
+        UsageError, match=rf"stale_mine.py was changed .* {named} would train as it was; restart"
+    ):
+        check_current([imported])
+
+
+@pytest.mark.parametrize(
+    "text", [CODE, "# why\n\n" + CODE, CODE + "\ndef more(): return 5\n"], ids=["same", "comment", "more"]
+)
+def test_what_does_the_same_is_current(imported: Path, text: str) -> None:
+    imported.write_text(text)
+    check_current([imported])
+
+
+def test_what_is_not_imported_is_current(tmp_path: Path) -> None:
+    (tmp_path / "never.py").write_text(CODE)
+    check_current([tmp_path / "never.py"])
