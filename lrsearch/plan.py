@@ -27,15 +27,22 @@ def searches_of(task: Task, only: frozenset[str] | None = None) -> list[SearchId
     raise task.error(f"there is nothing to search, as every number is fixed; {remedy}", "optimizers")
 
 
-def plan(task: Task, only: frozenset[str] | None = None, place: Place | None = None) -> Plan:
+def plan(
+    task: Task, only: frozenset[str] | None = None, place: Place | None = None, here: bool = False
+) -> Plan:
     """Check that a task trains, and reckon what its searches take at least. Nothing is kept.
 
     Range tests are not made; what proposed starts in an earlier run is taken from the study at ``place``.
+    Workers that this machine has no room for are refused if they are to run ``here``.
 
     Raises:
         UsageError: the task, its workload or its data cannot be used.
     """
     searches = searches_of(task, only)
+    if here:
+        from lrsearch.training.device import check_room_here
+
+        check_room_here(task)
     from lrsearch.training.preflight import check_trains, measure_cost  # imports torch
     from lrsearch.training.range_test import iterations_at_most
 

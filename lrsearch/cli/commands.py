@@ -107,7 +107,8 @@ def run(
 
         warn(task)
         place = Place(task.name, root, storage)
-        print_plan(plan(task, _entries(task, only), place), as_json)
+        here = engine is EngineChoice.RAY and address is None
+        print_plan(plan(task, _entries(task, only), place, here), as_json)
         return
     _run(task, only, engine, address, working_dir, storage, root, as_json, strict, forked_from)
 

@@ -90,6 +90,7 @@ def _nobody_reads() -> int:
 def _refused(error: Any, say: Callable[[str], None]) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "lrsearch"
-    message = " ".join(error.format_message().split()).rstrip(".")
+    # pydantic's words, where an option's values are checked by it.
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     say(f"{command}: {message[:1].lower()}{message[1:]}; see {command} --help")
     return int(error.exit_code)

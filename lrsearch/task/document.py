@@ -4,6 +4,7 @@ import copy
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,13 +27,18 @@ _IN_PLAIN_WORDS = {
     "found character": "a value cannot begin with this character; put the value in quotes",
     "mapping values are not allowed here": "a colon cannot stand here; put the text in quotes, or indent "
     "this line like the keys beside it",
+    "expected <block end>, but found '<scalar>'": "text cannot stand here, behind a value that has ended; put all of "
+    "the value in quotes",
+    "expected <block end>, but found ':'": "a key is missing before this colon; write KEY: VALUE",
     "expected <block end>": "this does not line up with what stands above; indent keys of one level alike",
     "expected ',' or '}'": "the { of line {line} is not closed before this; add } or a comma",
     "expected ',' or ']'": "the [ of line {line} is not closed before this; add ] or a comma",
     "expected the node content": "a value is missing here; write one, or remove what is left open",
     "found unexpected end of stream": "the quote of line {line} is not closed; add the closing quote",
     "found unexpected document separator": "the quote of line {line} is not closed; add the closing quote",
-    "could not find expected ':'": "this line has no colon; write KEY: VALUE",
+    "could not find expected ':'": "this line has no colon with a space behind it; write KEY: VALUE",
+    "expected '<document start>'": "the task has ended above this line; remove what ended it, and write lines of "
+    "KEY: VALUE alone",
     "sequence entries are not allowed here": "a list's dash cannot stand here; begin a new line before it",
     "but found another document": "a second document begins here; keep one task a file",
     "found unknown escape character": "this escape is not known between double quotes; use single quotes",
@@ -105,9 +111,11 @@ def read_document(text: str, path: Path | str) -> Document:
             f"{path}:{line}:{column}", "an invisible control character stands here; remove it"
         ) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+        # PyYAML notices only in the next line that this one has no colon.
+        mark = error.context_mark if f"{error.problem}".startswith("could not find") else error.problem_mark
         assert mark is not None
-        raise TaskError(f"{path}:{mark.line + 1}:{mark.column + 1}", _in_plain_words(error)) from None
+        problem = _in_plain_words(error, "".join(text.splitlines()[mark.line : mark.line + 1]))
+        raise TaskError(f"{path}:{mark.line + 1}:{mark.column + 1}", problem) from None
     except (ValueError, OverflowError):
         # PyYAML converts an escape such as "\UFFFFFFFF" without checking it.
         problem = "holds an escape (\\U...) that stands for no character; remove it"
@@ -150,13 +158,12 @@ def shown(value: Any) -> str:
 
 def is_quoted_number(value: object) -> bool:
     """Whether a value is text that would be a number without its quotes."""
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+    return isinstance(value, str) and _resolved(value) in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+def is_digits_with_marks(value: object) -> bool:
+    """Whether a value is text because of the marks between its digits: ``1_000``, ``1,000``."""
+    return isinstance(value, str) and re.fullmatch(r"\d+([_,' ]\d+)+", value) is not None
 
 
 def listed(words: Sequence[str], between: str = ", ") -> str:
@@ -174,6 +181,14 @@ class _Loader(CoreLoader):  # type: ignore[misc]
     """Composes nodes, but for tags, anchors, aliases and nesting without end."""
 
     depth = 0
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:  # noqa: N803 - PyYAML's name
+        if (
+            self.flow_level >= _DEEPEST
+        ):  # here and not when it is composed: until then the time grows with its square
+            problem = f"this is nested more than {_DEEPEST} levels deep; write it flatter"
+            raise yaml.MarkedYAMLError(note=problem, problem_mark=self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
@@ -223,6 +238,10 @@ class _Reading:
             if name is None:
                 continue
             inner = (*key, name)
+            if name == "<<" and key_node.style is None:
+                problem = "a merge key (<<) stands here; write the keys out wherever they are needed"
+                self._refuse_key(inner, key_node, problem)
+                continue
             if name in mapping:
                 first = self.positions[inner].line
                 problem = f"{dotted(inner)} is given twice, first on line {first}; remove one"
@@ -238,7 +257,10 @@ class _Reading:
             return name
         what = _short(node.value) or "empty" if isinstance(node, yaml.ScalarNode) else "a list or mapping"
         within = f" in {dotted(parent)}" if parent else ""
-        self._refuse_key(parent, node, f"a key{within} is {what}, not text; put it in quotes if it is a name")
+        remedy = "put it in quotes if it is a name"
+        if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"\d{3}", node.value):
+            remedy = "write a number without commas"
+        self._refuse_key(parent, node, f"a key{within} is {what}, not text; {remedy}")
         return None
 
     def _refuse_key(self, near: Key, node: yaml.Node, sentence: str) -> None:
@@ -276,11 +298,18 @@ def _storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _in_plain_words(error: yaml.MarkedYAMLError) -> str:
+def _resolved(text: str) -> str:
+    """The tag that text has in YAML where it stands without quotes."""
+    return str(_Loader("").resolve(yaml.ScalarNode, text, (True, False)))
+
+
+def _in_plain_words(error: yaml.MarkedYAMLError, line: str) -> str:
     if error.note:
         return error.note
     problem = f"{error.problem}"
     opened = error.context_mark.line + 1 if error.context_mark else 0
+    if problem.startswith("mapping values") and re.match(r"\s*\w+:[{\[]", line):
+        return "a space is missing behind the first colon of this line; write KEY: VALUE"
     for beginning, words in _IN_PLAIN_WORDS.items():
         if problem.startswith(beginning):
             return words.replace("{line}", str(opened))

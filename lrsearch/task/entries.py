@@ -255,7 +255,7 @@ def _range_remedy(ladder_name: LadderName, value: float) -> str | None:
     """What to give instead of a value that is outside a ladder; None if it is inside."""
     lowest, too_low, highest, too_high = _RANGES[ladder_name]
     if value < lowest:
-        return too_low
+        return f"a value of at least {lowest:g}" if value > 0 else too_low
     return too_high if value > highest else None
 
 

@@ -3,6 +3,7 @@
 Every error is one line, ``FILE:LINE:COLUMN what is wrong; what to do``: the first mistake of the file.
 """
 
+import codecs
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -189,6 +190,8 @@ def _text_of(path: str | Path) -> str:
     content = _bytes_of(path)
     if len(content) > _LARGEST_FILE:
         raise TaskError(str(path), "is larger than 64 KiB, which no task file is; check the path")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise TaskError(str(path), "is UTF-16 text; save the file as UTF-8")
     if b"\0" in content:
         raise TaskError(str(path), "is a binary file; give a task file, which is YAML text")
     try:

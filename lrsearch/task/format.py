@@ -12,6 +12,7 @@ from lrsearch.task.document import (
     Problem,
     did_you_mean,
     dotted,
+    is_digits_with_marks,
     is_quoted_number,
     listed,
     shown,
@@ -178,7 +179,11 @@ def _minding_quotes(words: str, value: Any) -> str:
     wants_text = words == "text" or words.startswith("a name")
     if isinstance(value, int | float) and not isinstance(value, bool) and wants_text:
         return f'text, in quotes: "{shown(value)}"'
-    return f"{words}, without quotes" if is_quoted_number(value) and not wants_text else words
+    if wants_text:
+        return words
+    if is_digits_with_marks(value):
+        return f"{words}, its digits with nothing between them"
+    return f"{words}, without quotes" if is_quoted_number(value) else words
 
 
 def _model_at(location: tuple[str | int, ...]) -> type[BaseModel]:

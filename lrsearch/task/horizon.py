@@ -1,5 +1,6 @@
-"""What deserves a warning in a task: a CProp whose statistics never come to their horizon."""
+"""What deserves a warning in a task: a CProp that never comes to its horizon, more processors than there are."""
 
+import os
 from collections.abc import Iterator
 
 from lrsearch.ladder import BETA
@@ -17,7 +18,17 @@ def warnings_of(task: Task) -> list[Problem]:
 
     Those that are shared are left to the entry that they come from.
     """
-    return list(_warnings(task))
+    return [*_warnings(task), *_too_few_processors(task)]
+
+
+def _too_few_processors(task: Task) -> Iterator[Problem]:
+    there = os.cpu_count() or 1
+    if task.resources.cpus > there:
+        yield Problem(
+            ("resources", "cpus"),
+            f"resources.cpus is {task.resources.cpus}, and this machine has {there}; ask for at most {there}, or run "
+            "where a machine has more (--address)",
+        )
 
 
 def horizon_text(task: Task, search: SearchId, value: float) -> str | None:

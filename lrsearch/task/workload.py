@@ -9,6 +9,7 @@ from inspect import Parameter, Signature
 from pathlib import Path
 
 from lrsearch.errors import TaskError, WorkloadError
+from lrsearch.task.document import dotted
 from lrsearch.task.model import Task
 
 _REACHES_ROUND = {
@@ -49,7 +50,11 @@ def check_workload(task: Task) -> str:
         callables = (node for node in _in_module_scope(tree) if not isinstance(node, ast.Name))
         raise no_callable(task, False, (bound for node in callables for bound in _bound_by(node)))
     match there:
+        case [ast.AsyncFunctionDef(decorator_list=[])]:
+            raise never_runs(task)
         case [ast.FunctionDef(decorator_list=[]) as function] if function in tree.body:
+            if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(function)):
+                raise never_runs(task)
             for entry in task.entries:
                 check_arguments(task, entry, _signature(function.args))
             return ""
@@ -66,6 +71,10 @@ def workload_file(task: Task, place: str) -> Path:
         path = (task.folder / place).resolve()
         if path.is_file():
             return path
+        if path.is_dir():
+            raise task.error(
+                f"{task.trained_by} names {place}, which is a folder; name a file of Python", task.trained_by
+            )
         near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")], n=1)
     except OSError as error:
         raise _unreadable(task, place, error) from error
@@ -88,6 +97,15 @@ def no_callable(task: Task, there: bool, callables: Iterable[str]) -> TaskError:
     hint = f"did you mean {near[0]}?" if near else "name a function" if there else f"define it in {place}"
     problem = "is not callable" if there else "does not exist"
     return task.error(f"{task.trained_by} names {name} in {place}, which {problem}; {hint}", task.trained_by)
+
+
+def never_runs(task: Task) -> TaskError:
+    """Make the error for a callable that gives a generator or a coroutine when it is called, and does nothing."""
+    return task.error(
+        f"{task.trained_by} {task.callable_name} only begins when it is awaited or iterated over, which nobody does; "
+        "make it a plain function, without async and yield",
+        task.trained_by,
+    )
 
 
 def not_importable(task: Task, where: str, error: BaseException) -> WorkloadError:
@@ -119,9 +137,22 @@ def check_arguments(task: Task, entry: str, signature: Signature) -> None:
                 )
                 own = name in task.entries[entry].arguments
                 key = ("optimizers", entry, "arguments", name) if own else ("arguments", name)
-                raise task.error(
-                    f"{'.'.join(key)} is no argument of {task.workload}; {hint}", *key
-                ) from error
+                raise task.error(f"{dotted(key)} is no argument of {task.workload}; {hint}", *key) from error
+        missing = [
+            name
+            for name, parameter in signature.parameters.items()
+            if parameter.default is Parameter.empty
+            and parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+            and name not in arguments
+        ]
+        if missing:
+            place = "arguments" if ("arguments",) in task.positions else "workload"
+            remedy = f"add arguments: {{{missing[0]}: ...}}"
+            if missing == ["trial"]:
+                remedy = "if it is a training loop, write loop: in place of workload:"
+            raise task.error(
+                f"arguments.{missing[0]} is missing, which {task.workload} needs; {remedy}", place
+            ) from error
         raise task.error(f"arguments do not fit {task.workload}: {error}; mend them", "arguments") from error
 
 
@@ -218,6 +249,11 @@ def _may_bind_anything(tree: ast.Module) -> bool:
             ):
                 return True
     return False
+
+
+def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """The nodes of a function that are not inside another one."""
+    return _in_module_scope(ast.Module(function.body, []))
 
 
 def _signature(arguments: ast.arguments) -> Signature:

@@ -94,7 +94,7 @@ class LiveTrial:
         """Whether the task wants an evaluation here: at 0, every ``evaluate_every`` iterations, at the last."""
         return iteration % self.evaluate_every == 0 or iteration == self.iterations
 
-    def report(self, iteration: int, **metrics: Any) -> bool:
+    def report(self, iteration: int, *unnamed: Any, **metrics: Any) -> bool:
         """Tell how the model stands after ``iteration`` updates; answers whether to stop.
 
         The first report is of iteration 0, before any update: what has learned is judged against it. The last is of
@@ -104,6 +104,7 @@ class LiveTrial:
 
         Args:
             iteration: updates made so far.
+            unnamed: nothing: a metric has a name.
             metrics: by name, each a number or a tensor that holds one: ``train_loss=0.3, test_accuracy=0.9``.
 
         Returns:
@@ -112,6 +113,11 @@ class LiveTrial:
         Raises:
             LoopError: the report is none: out of order, beyond the end, without the metric, no number.
         """
+        if unnamed:
+            raise LoopError(
+                f"trial.report got a value without a name; write trial.report(iteration, "
+                f"{self._task.metric.name}=...)"
+            )
         return self._listener.report(
             _whole(iteration, self.iterations), {n: _number(n, v) for n, v in metrics.items()}
         )

@@ -32,7 +32,7 @@ from lrsearch.training.device import training_device
 from lrsearch.training.live_trial import LiveTrial
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
 from lrsearch.training.recipe import set_precision
-from lrsearch.training.workloads import find_callable, seed_everything
+from lrsearch.training.workloads import check_callable, find_callable, seed_everything
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
 
 LOOP_THREAD = "training loop"
@@ -78,6 +78,7 @@ class LoopReplica:
         self._device = training_device(task)
         self._default_device = torch.get_default_device()
         self._loop = find_callable(task)
+        check_callable(task, spec.search.entry, self._loop)
         self._curve: Curve = ()
         self._seconds = 0.0
         self._began = clock()

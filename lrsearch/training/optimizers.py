@@ -14,6 +14,7 @@ from torch import nn
 
 from cprop import CProp
 from lrsearch.searches import hyperparameters_of
+from lrsearch.task.document import shown
 from lrsearch.task.model import CPROP_PREFIX, Entry, ParameterGroup, Task
 from lrsearch.training.groups import parameter_groups
 from lrsearch.training.schedule_checks import check_schedule
@@ -132,12 +133,15 @@ def check_optimizers(task: Task, installed_only: bool = False) -> list[str]:
             if (*here, "base") not in task.positions:
                 problem += f"{'' if problem.endswith('?') else '.'} An entry of another name says what it is with base:"
             raise task.error(problem, *here, "base") from error
-        accepted = inspect.signature(kind).parameters
+        accepted = dict(
+            list(inspect.signature(kind).parameters.items())[1:]
+        )  # without the parameters themselves
+        _check_options(task, entry, accepted)
         for name in (*entry.hyperparameters, *entry.options):
             takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
             if name not in accepted and not takes_any and not name.startswith(CPROP_PREFIX):
                 near = get_close_matches(name, accepted, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(list(accepted)[1:])}"
+                hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(accepted)}"
                 raise task.error(
                     f"{'.'.join((*here, name))} is no argument of {kind.__name__}; {hint}", *here, name
                 )
@@ -152,6 +156,53 @@ def check_optimizers(task: Task, installed_only: bool = False) -> list[str]:
         _check_groups(task, entry, kind)
         check_schedule(task, entry.name, made)
     return left_out
+
+
+def check_names(task: Task) -> None:
+    """Refuse entries whose optimizer is surely a misspelt one of torch, where nothing else needs it to exist: a loop's.
+
+    Raises:
+        TaskError: there is one, at its place.
+    """
+    classes = torch_optimizers()
+    for entry in task.entries.values():
+        if ":" in entry.optimizer or entry.optimizer in classes:
+            continue
+        if near := get_close_matches(entry.optimizer, classes, n=1, cutoff=0.8):
+            given = ("optimizers", entry.name, "base") in task.positions
+            own = "" if given else f", or, if the entry is only called so, add base: {near[0]}"
+            raise task.error(
+                f"torch.optim has no optimizer {entry.optimizer}; did you mean {near[0]}?{own}",
+                "optimizers",
+                entry.name,
+                "base",
+            )
+
+
+def _check_options(task: Task, entry: Entry, accepted: Mapping[str, inspect.Parameter]) -> None:
+    """Refuse text where the class has a number or a flag: ``amsgrad: no`` is text in YAML, and text counts as true."""
+    for name, value in entry.options.items():
+        default = accepted[name].default if name in accepted else None
+        words = ""
+        match default:
+            case bool() if not isinstance(value, bool):
+                words = "true or false"
+            case int() | float() if not isinstance(default, bool) and isinstance(value, str | list):
+                words = "a number"
+            case tuple() if not isinstance(value, list) or len(value) != len(default):
+                words = f"a list of {len(default)} numbers"
+            case None if isinstance(value, str) and value.lower() in ("yes", "no", "on", "off"):
+                words = "true or false"
+        if words:
+            key = ("optimizers", entry.name, *name.split("."))
+            raise task.error(f"{'.'.join(key)} is {shown(value)}; give {words}", *key)
+    for name, number in entry.hyperparameters.items():
+        if name in accepted and isinstance(accepted[name].default, tuple):
+            key = ("optimizers", entry.name, name)
+            given = f"{number:g}" if isinstance(number, int | float) else "one number"
+            raise task.error(
+                f"{'.'.join(key)} is {given}; give a list of {len(accepted[name].default)} numbers", *key
+            )
 
 
 def _lies_beside(task: Task, optimizer: str) -> bool:

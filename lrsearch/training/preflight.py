@@ -12,7 +12,7 @@ from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
 from lrsearch.training.groups import GroupError
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
-from lrsearch.training.optimizers import check_optimizers, make_optimizer, stand_ins
+from lrsearch.training.optimizers import check_names, check_optimizers, make_optimizer, stand_ins
 from lrsearch.training.progress import Progress
 from lrsearch.training.recipe import autocast, compiling, prepare_model
 from lrsearch.training.replica import Replica
@@ -39,6 +39,7 @@ def check_trains(task: Task) -> dict[str, int | None]:
         DataError: its data is missing or damaged.
     """
     if task.trained_by == "loop":
+        check_names(task)
         for own in task.entries.values():
             with tempfile.TemporaryDirectory() as folder:
                 _first_reports(task, own, 1, Path(folder))

@@ -18,6 +18,7 @@ from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import NOT_IN_A_FILE, Task
 from lrsearch.task.workload import (
     check_arguments,
+    never_runs,
     no_callable,
     no_module,
     not_importable,
@@ -43,7 +44,7 @@ def make_workload(task: Task, entry: str, seed: int) -> Workload:
     """
     function = find_callable(task)
     arguments = task.arguments_of(entry)
-    _check_arguments(task, entry, function)
+    check_callable(task, entry, function)
     seed_everything(seed)
     try:
         workload = function(**arguments)
@@ -129,7 +130,14 @@ def _load_file(path: str) -> Any:
     return module
 
 
-def _check_arguments(task: Task, entry: str, function: Callable[..., Any]) -> None:
+def check_callable(task: Task, entry: str, function: Callable[..., Any]) -> None:
+    """Check that a callable runs when it is called, and takes what it gets for an entry.
+
+    Raises:
+        TaskError: it does not.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise never_runs(task)
     try:
         signature = inspect.signature(function)
     except ValueError:

@@ -22,7 +22,7 @@ BAD = [
         ':1:1 the file holds ["a", "b"]; write a task as lines of KEY: VALUE, or begin with: lrsearch init',
     ),
     ("sgd\n", ':1:1 the file holds "sgd"; write a task as lines of KEY: VALUE, or begin with: lrsearch init'),
-    (TASK + "seeds\n", ":7:1 this line has no colon; write KEY: VALUE"),
+    (TASK + "seeds\n", ":6:1 this line has no colon with a space behind it; write KEY: VALUE"),
     (TASK + "name: other\n", ":6:1 name is given twice, first on line 1; remove one"),
     (
         OPTIMIZERS + "  sgd: {lr: 0.1, lr: 0.2}\n",
