@@ -59,11 +59,18 @@ class _Reader:
         self.data: dict[str, str] = {}
         self.unseen: list[str] = []
         self.files: set[Path] = set()
+        self._under: dict[int, tuple[str, Any]] = {}
 
     def add(self, name: str, thing: Any) -> None:
         """Add what a name stands for, and what that names in turn."""
         if name in self.parts:
             return
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            # A class may have itself as an attribute, which would have ever longer names.
+            first, _ = self._under.setdefault(id(thing), (name, thing))
+            if first != name:
+                self.parts[name] = f"{name} = {first}"
+                return
         if inspect.isfunction(thing) and hasattr(thing, "__wrapped__"):
             self.add(
                 f"{name}.__wrapped__", thing.__wrapped__

@@ -67,7 +67,8 @@ def trial_processes(ray_folder: Path) -> list[int]:
     for process in processes_of(ray_folder):
         with suppress(OSError):
             command = Path(f"/proc/{process}/cmdline").read_bytes()
-            if command.startswith(b"ray::") or b"default_worker.py" in command:
+            # Ray's own agents are called ray::DashboardAgent and the like, and train nothing.
+            if (command.startswith(b"ray::") and b"Agent" not in command) or b"default_worker.py" in command:
                 found.append(process)
     return found
 

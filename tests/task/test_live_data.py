@@ -97,3 +97,21 @@ def test_a_tensor_that_the_function_changes_is_no_data() -> None:
         kept.add_(1)
 
     assert live_code(train).data == {}
+
+
+class Linked:
+    """A class that its own attribute leads back to."""
+
+    def first(self) -> int:
+        return 1
+
+
+Linked.itself = Linked  # type: ignore[attr-defined]
+
+
+def test_a_class_that_leads_back_to_itself_is_read_once() -> None:
+    def train() -> Any:
+        return Linked().first()
+
+    assert live_code(train).text.count("return 1") == 1
+    assert "Linked.itself = Linked" in live_code(train).text

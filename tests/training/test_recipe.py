@@ -320,13 +320,13 @@ def test_a_compiled_model_trains_as_it_does_without_and_keeps_its_names(
         assert torch.allclose(value, states[1][name], atol=1e-5), name
 
 
-def test_a_model_that_cannot_be_compiled_is_one_line(
-    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_cannot_be_compiled_is_one_line(make_task: MakeTask) -> None:
     """With a compiler that is not there, as where none was installed."""
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
-    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
-    with pytest.raises(TaskError) as raised:
+    import torch._inductor.config as inductor
+
+    # Not by monkeypatch, which takes settings away for good that were at their defaults.
+    no_compiler = inductor.patch({"cpp.cxx": (None, "no-such-compiler"), "force_disable_caches": True})
+    with no_compiler, pytest.raises(TaskError) as raised:
         check_trains(make_task(("optimizers:", "recipe: {compile: true}\noptimizers:")))
     assert str(raised.value).startswith(
         "task.yaml:6:10 recipe.compile is true, and the model cannot be compiled here ("
