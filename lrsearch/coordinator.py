@@ -9,7 +9,18 @@ from lrsearch.ports import Store
 from lrsearch.searches import SearchState, chosen_values, in_values, needed_by, state_of
 from lrsearch.strategies import Launch, Stop
 from lrsearch.task.model import Task
-from lrsearch.trial import Curve, Evaluation, Failed, Outcome, SearchId, Stopped, Trial, TrialSpec
+from lrsearch.trial import (
+    NOT_FINITE_AT_FIRST,
+    Curve,
+    Diverged,
+    Evaluation,
+    Failed,
+    Outcome,
+    SearchId,
+    Stopped,
+    Trial,
+    TrialSpec,
+)
 from lrsearch.verdict import Verdict
 
 LEFT_OVER = "the search ended without it"
@@ -150,6 +161,8 @@ class Coordinator:
         """
         if trial not in self._running:
             return True  # it was stopped before this came
+        if outcome == Diverged(0):
+            outcome = Failed(NOT_FINITE_AT_FIRST)
         if isinstance(outcome, Failed):
             where = _where(outcome.error)
             if (before := self._failed_at.get(where)) is not None:

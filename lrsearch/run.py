@@ -267,7 +267,7 @@ def _search(
     Returns:
         The task with every start that was proposed, the coordinator, and how many workers there were.
     """
-    from lrsearch.store.optuna import Origin, missing_promises, open_store
+    from lrsearch.store.optuna import Origin, missing_promises, open_store, read_study
 
     origin = Origin(fork_of.name, fork_of.url) if fork_of is not None else None
     live = live_code_of(task)
@@ -275,10 +275,19 @@ def _search(
         store = open_store(task, identity, place.url, place.lock, origin)
     try:
         console = console or Console(quiet=True)
+        record = read_study(place.url, place.name)
         unseen = live and live.unseen and f"changes of {and_text(live.unseen)} are not noticed; {_UNSEEN}"
         for line in (missing_promises(place.url), store.forked and f"{place.name}: {store.forked}", unseen):
             if line:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if others := sorted({t.spec.search.entry for t in record.trials} - task.entries.keys()):
+            console.print(
+                f"{place.name} also holds results of {and_text(others)}, not searched this time: the report and "
+                "chosen.yaml leave them out; another name (name=... in Python) keeps both",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
         task = propose_starts(task, store, searches_of(task, only), console, termination.check)
         progress = Progress(task, console)
 

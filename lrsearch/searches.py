@@ -14,17 +14,23 @@ from lrsearch.strategies import (
     Decision,
     Done,
     Ending,
+    NoneLearned,
     Race,
     Resolve,
     Screen,
     Skip,
     Stop,
     Strategy,
+    all_alike,
+    candidates_of,
     looks,
 )
 from lrsearch.task.model import Searched, Shared, Task
 from lrsearch.trial import Failed, SearchId, Stopped, Trial
 from lrsearch.verdict import Verdict, assess, judge
+
+_TRIED_ALIKE = 4
+"""Candidates that are the same before a search is given up: three rungs of the ladder, a factor of 30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,8 @@ def state_of(
     decision, look = (
         strategy.decide_with_look(current) if isinstance(strategy, Resolve) else (strategy.decide(current), 0)
     )
+    if _is_unused(task, current, decision):
+        decision = Done(NoneLearned(alike=True))
     verdict = None
     if isinstance(decision, Done):
         looks_at = _looks(task)
@@ -126,6 +134,23 @@ def state_of(
         if searched.proposed is not None:
             verdict = replace(verdict, iterations=verdict.iterations + searched.proposed.iterations)
     return SearchState(search, searched, current, others, (), decision, verdict)
+
+
+def _is_unused(task: Task, trials: Sequence[Trial], decision: Decision) -> bool:
+    """Whether what is searched seems not to be used: whatever its value, the trainings are the same to the last bit.
+
+    A search that has not ended must have tried some values: metrics may be coarse.
+    """
+    seeds = task.settings.screen or (1 if task.settings.race else task.seeds)
+    complete = [
+        candidate
+        for candidate in candidates_of(trials).values()
+        if len(candidate.values) == len(candidate.replicas) >= seeds
+    ]
+    if isinstance(decision, Done):
+        return len(complete) == len({trial.spec.rung for trial in trials}) and all_alike(complete)
+    learned = all(candidate.learned(task.metric.mode) for candidate in complete)
+    return len(complete) >= _TRIED_ALIKE and learned and all_alike(complete)
 
 
 def strategy_for(task: Task, search: SearchId) -> Strategy:

@@ -52,6 +52,13 @@ class Finished:
     value: float
 
 
+NOT_FINITE_AT_FIRST = (
+    "the loss or the metric is NaN or infinite before the first update: this is the data or the model, not the "
+    "learning rate; mend it, then run again"
+)
+"""What is wrong where a training diverged at iteration 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Diverged:
     """Loss, weights or metric became NaN or infinite; noticed at ``iteration``."""

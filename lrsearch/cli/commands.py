@@ -166,7 +166,7 @@ def explain(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT
     from lrsearch.report.tables import explain as explanation
 
     found = studies.read(studies.place_of(study, root, storage))
-    stdout_console().print(explanation(found.task, found.states.values()))
+    stdout_console().print(explanation(found.task, found.states.values(), live=found.place.in_use()))
 
 
 @app.command()

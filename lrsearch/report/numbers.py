@@ -94,14 +94,15 @@ def bound_text(fraction: float) -> str:
 def difference_text(fraction: float, error: float | None) -> str:
     """Write a relative difference and its standard error in per cent, to one decimal so that they align.
 
-    From a thousand on the decimal is dropped.
+    From ten times as bad on it is said in words.
 
     >>> difference_text(0.0412, 0.0311), difference_text(0.851, None), difference_text(250.073, 0.299)
-    ('4.1 ± 3.1 %', '85.1 %', '25,007 ± 30 %')
+    ('4.1 ± 3.1 %', '85.1 %', 'more than 10 times as bad')
     """
-    places = 1 if abs(fraction) < 10 else 0
-    spread = f" ± {100 * error:,.{places}f}" if error is not None else ""
-    return f"{100 * fraction:,.{places}f}{spread} %"
+    if fraction >= 9:
+        return "more than 10 times as bad"
+    spread = "" if error is None else f" ± {100 * error:,.1f}" if error < 10 else " ± more than 1000"
+    return f"{100 * fraction:,.1f}{spread} %"
 
 
 def duration_text(seconds: float) -> str:

@@ -24,6 +24,9 @@ from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Failed, SearchId
 from lrsearch.verdict import CONFIDENCE, Row, Verdict
 
+_TIMES = 10
+"""From here on a percentage says less than words."""
+
 
 def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchState] | None = None) -> str:
     """Say where a search stands in one sentence: what it chose and how sure that is, or what is in the way.
@@ -104,6 +107,14 @@ def _none_learned(task: Task, state: SearchState) -> str:
     finished = [candidate for candidate in candidates.values() if candidate.mean is not None]
     if finished and all(candidate.learned(other) for candidate in finished):
         remedy = f"but all that finished changed the other way: did you mean metric.mode: {other}?"
+    elif state.verdict is not None and state.verdict.ending == NoneLearned(alike=True):
+        name = state.search.hyperparameter
+        read = "trial.lr" if name == "lr" else f"trial.hyperparameters[{name!r}]"
+        return (
+            f"{state.search}: nothing chosen, since all {len(values)} candidates from {value_text(min(values))} to "
+            f"{value_text(max(values))} gave exactly the same results with each seed; {name} seems not to be used: "
+            f"give it to the optimizer ({read} in a loop), or report a finer metric."
+        )
     else:
         remedy = (
             "check the workload's data and loss, train longer (budget.iterations), "
@@ -160,6 +171,9 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
     looked = seeds_looked_at(task, state)
     resolved = f", resolved with {count_text(looked[-1], 'seed')}" if looked and verdict.resolved else ""
     beyond = f"; this does not cover {uncovered}" if uncovered else ""
+    if verdict.regret_at_most >= _TIMES:
+        open_ = f"whether it loses more than {_TIMES} times its mean to the best of those trained is open"
+        return f"{words}{open_}{_remedy(task, looked)}{beyond}"
     if verdict.regret_at_most == 0:
         return f"{sure} it is the best of those trained{resolved}{beyond}"
     words += f"{sure} it loses at most {bound_text(verdict.regret_at_most)} to the best of those trained"
@@ -209,6 +223,8 @@ def _ended_by_heuristic(task: Task, state: SearchState, found: Iterable[Finding]
 def _tie(finding: Finding) -> str:
     if finding.relative is None:
         return value_text(finding.value)
+    if finding.relative >= _TIMES - 1:
+        return f"{value_text(finding.value)} ({difference_text(finding.relative, None)})"
     worse = "worse" if finding.relative >= 0 else "better"
     difference = difference_text(abs(finding.relative), finding.relative_error)
     return f"{value_text(finding.value)} ({difference} {worse})"

@@ -61,19 +61,22 @@ def status_table(
         for state in by_search.values()
         if (words := start_text(state.searched)) is not None
     ]
-    legend = _legend({finding.mark for found in ladders for finding in found})
+    legend = _legend({finding.mark for found in ladders for finding in found}, live)
     return Group(table, Text(f"{count_text(ended, 'training')} ended{rest}"), *starts, legend)
 
 
-def explain(task: Task, states: Iterable[SearchState]) -> RenderableType:
-    """Draw why each value was chosen: for each search its candidates, one sentence, and what it took."""
+def explain(task: Task, states: Iterable[SearchState], *, live: bool = True) -> RenderableType:
+    """Draw why each value was chosen: for each search its candidates, one sentence, and what it took.
+
+    ``live`` as for ``status_table``.
+    """
     by_search = {state.search: state for state in states}
     parts: list[RenderableType] = []
     for state in by_search.values():
         parts.append(Rule(Text(str(state.search), style="bold"), align="left", characters="─", style="dim"))
         found = findings(task, state)
         if any(finding.row for finding in found):
-            parts.append(candidates_table(task, state, found))
+            parts.append(candidates_table(task, state, found, live=live))
             parts.append(skipped_table(state, found))
         parts.append(Padding(Text(sentence(task, state, by_search)), (0, 1)))
         if others := others_text(task, state, found):
@@ -84,7 +87,7 @@ def explain(task: Task, states: Iterable[SearchState]) -> RenderableType:
     return Group(*parts)
 
 
-def candidates_table(task: Task, state: SearchState, found: Iterable[Finding]) -> Table:
+def candidates_table(task: Task, state: SearchState, found: Iterable[Finding], *, live: bool = True) -> Table:
     """Draw the evidence of one search: a row a candidate, lowest rung first."""
     name = state.search.hyperparameter
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
@@ -109,7 +112,12 @@ def candidates_table(task: Task, state: SearchState, found: Iterable[Finding]) -
             *([last] if smoothed else []),
             seeds,
             worse,
-            Text(finding.words, style=style),
+            Text(
+                finding.words.replace("running", _running(live))
+                if finding.mark is Mark.RUNNING
+                else finding.words,
+                style=style,
+            ),
         )
     return table
 
@@ -211,13 +219,17 @@ def _state(task: Task, state: SearchState, states: dict[SearchId, SearchState], 
         return Text("waits for\n" + ", ".join(map(str, state.waiting_for)), style="dim")
     begun = sum(not trial.ended for trial in state.trials)
     more = trainings_left(task, state) - begun
-    return Text(
-        f"{trainings_ended(state)} ended, {begun} {'running' if live else 'begun'}\n{more_text(more)}"
-    )
+    return Text(f"{trainings_ended(state)} ended, {begun} {_running(live)}\n{more_text(more)}")
 
 
-def _legend(marks: set[Mark]) -> Text:
+def _running(live: bool) -> str:
+    """What to say of trainings that have not ended: without a driver none of them runs."""
+    return "running" if live else "interrupted"
+
+
+def _legend(marks: set[Mark], live: bool) -> Text:
     # Two marks share a glyph.
     words = {mark.glyph: str(mark) for mark in Mark if mark in marks and mark.glyph != " "}
     words |= {Mark.DIVERGED.glyph: "did not learn or diverged"} if Mark.DIVERGED in marks else {}
+    words |= {Mark.RUNNING.glyph: _running(live)} if Mark.RUNNING in marks else {}
     return Text("   ".join(f"{glyph} {word}" for glyph, word in words.items()), style="dim")

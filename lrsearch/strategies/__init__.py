@@ -1,7 +1,7 @@
 """How a search walks its ladder: pure strategies, one a file, that decide from the history alone."""
 
 from lrsearch.strategies.bracket import Bracket
-from lrsearch.strategies.candidates import Candidate, candidates_of
+from lrsearch.strategies.candidates import Candidate, all_alike, candidates_of
 from lrsearch.strategies.decision import (
     AtLimit,
     Bracketed,
@@ -37,6 +37,7 @@ __all__ = [
     "Stop",
     "Strategy",
     "Wait",
+    "all_alike",
     "candidates_of",
     "looks",
 ]

@@ -1,7 +1,7 @@
 """From replicas to candidates: what the seeds of one rung say together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -83,6 +83,17 @@ class Candidate:
         initial = fmean(trial.curve[0].value for trial in self.replicas.values())
         gain = initial - mean if mode == "min" else mean - initial
         return gain > 0 and gain >= LEARNED_BY * abs(initial)
+
+
+def all_alike(candidates: Collection[Candidate]) -> bool:
+    """Whether two candidates or more gave exactly the same evaluations, all metrics of them, with each seed."""
+    curves: dict[int, object] = {}
+    return len(candidates) > 1 and all(
+        curves.setdefault(seed, content) == content
+        for candidate in candidates
+        for seed, trial in candidate.replicas.items()
+        if (content := [(e.iteration, e.value, dict(e.metrics)) for e in trial.curve]) and trial.ended
+    )
 
 
 def candidates_of(trials: Iterable[Trial]) -> dict[int, Candidate]:

@@ -24,7 +24,9 @@ class AtLimit:
 
 @dataclass(frozen=True, slots=True)
 class NoneLearned:
-    """Every candidate within the limits was trained and none learned."""
+    """Every candidate within the limits was trained and none learned; or all were ``alike``, so there is no choice."""
+
+    alike: bool = False
 
 
 Ending = Bracketed | AtLimit | NoneLearned

@@ -1,5 +1,6 @@
 """What can be known before a search begins: whether the task trains at all, and what a training costs."""
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from lrsearch.training.progress import Progress
 from lrsearch.training.recipe import autocast, compiling, prepare_model
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, make_workload, where_raised
-from lrsearch.trial import Diverged, SearchId, TrialSpec
+from lrsearch.trial import NOT_FINITE_AT_FIRST, Diverged, SearchId, TrialSpec
 from lrsearch.workload import Workload, indexed
 
 _FEW_EXAMPLES = 64
@@ -89,6 +90,8 @@ def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[P
     try:
         found = [replica.advance() for _ in range(count)]
         replica.close()
+        if found[0].outcome == Diverged(0):
+            raise WorkloadError(f"{task.callable_name}: {NOT_FINITE_AT_FIRST}")
         if (complaint := replica.complaint()) is not None:
             raise complaint
     except LRSearchError:
@@ -168,6 +171,8 @@ def _try_once(task: Task, entries: Sequence[str]) -> int:
         ) from error
     if task.metric.name not in metrics:
         raise task.unknown_metric(metrics)
+    if not (bool(torch.isfinite(loss)) and math.isfinite(metrics[task.metric.name])):
+        raise WorkloadError(f"{task.callable_name}: {NOT_FINITE_AT_FIRST}")
     return sum(parameter.numel() for parameter in workload.model.parameters())
 
 

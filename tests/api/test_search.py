@@ -379,3 +379,44 @@ def test_a_loop_that_was_edited_after_its_import_is_refused(module: ModuleType, 
     with pytest.raises(UsageError, match="train would train as it was; restart"):
         search(module.train)
     assert not (tmp_path / "studies").exists()
+
+
+def test_a_loop_that_ignores_the_rate_gets_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = search(in_a_notebook(LOOP.replace("lr=trial.lr", "lr=0.1")))
+    (state,) = found.states
+    assert (found.lr, len({trial.spec.rung for trial in state.trials})) == (None, 4)
+    assert "lr seems not to be used" in " ".join(str(found).split())
+
+
+@pytest.mark.parametrize("form", ["train", "workload"])
+def test_a_loss_that_is_not_finite_before_any_update_ends_at_once(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def train(trial: lrsearch.LiveTrial) -> None:
+        trial.report(0, train_loss=float("nan"))
+
+    def workload() -> lrsearch.Workload:
+        x = torch.full((8, 2), float("nan"))
+        model = torch.nn.Linear(2, 1)
+        return lrsearch.Workload(
+            model=model,
+            batches=[x],
+            loss=lambda net, batch: net(batch).mean(),
+            metrics={"train_loss": lambda net, examples: net(x).mean()},
+        )
+
+    given = {"train": train} if form == "train" else {"workload": workload}
+    with pytest.raises(UsageError, match="before the first update: this is the data or the model"):
+        lrsearch.search(**given, start=0.1, iterations=40, seeds=2, progress=False)
+    assert not (tmp_path / "studies").exists()
+
+
+def test_another_optimizer_under_the_same_name_is_said_to_hide_the_first(
+    module: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search(module.train)
+    search(module.train, optimizers="adam", progress=True)
+    assert "also holds results of sgd, not searched this time" in " ".join(capsys.readouterr().err.split())

@@ -43,11 +43,11 @@ sgd/lr    0.1     0.3     1                 bracketed, resolved
 EXPLAIN = """\
 sgd/lr ─────────────────────────────────────────────────────────────────────────
 
-      lr   train_loss     ± std   seeds          worse by   verdict
- ──────────────────────────────────────────────────────────────────
-     0.1       0.5578    0.4284       2   994.3 ± 522.0 %   worse
- ★   0.3      0.05098   0.05210       2                     chosen
-       1       0.3998    0.3209       2   684.3 ± 372.8 %   worse
+      lr   train_loss     ± std   seeds                    worse by   verdict
+ ────────────────────────────────────────────────────────────────────────────
+     0.1       0.5578    0.4284       2   more than 10 times as bad   worse
+ ★   0.3      0.05098   0.05210       2                               chosen
+       1       0.3998    0.3209       2             684.3 ± 372.8 %   worse
 
  sgd/lr = 0.3: bracketed by 0.1 and 1, mean train_loss 0.05098 ± 0.05210 over 2
  seeds; with 95 % confidence it is the best of those trained.

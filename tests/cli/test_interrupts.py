@@ -100,7 +100,7 @@ def test_status_while_a_run_is_on_and_after_it_was_killed(tmp_path, cli, stopped
     os.killpg(process.popen.pid, signal.SIGKILL)
     process.popen.wait()
     assert "running" not in cli("status")[1]
-    assert "1 begun" in cli("status", "valley")[1]
+    assert "1 interrupted" in cli("status", "valley")[1]
 
 
 def test_a_reader_that_goes_is_no_failure(tmp_path, finished):

@@ -176,7 +176,8 @@ def test_status_shows_where_each_search_stands(finished, halfway, bound):
 
 def test_without_a_run_nothing_is_said_to_run(halfway):
     text = printed(status_table(halfway.task, halfway.states().values(), live=False))
-    assert "3 ended, 1 begun" in text
+    assert "3 ended, 1 interrupted" in text
+    assert "▶ interrupted" in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
