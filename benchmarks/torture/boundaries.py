@@ -3,56 +3,64 @@
 import itertools
 import os
 import signal
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from drivers import HERE, chosen, ended, lost, repeated, start
+import torch
+from drivers import SHORT, chosen, ended, lost, repeated, start, undisturbed
+from rows import Found, Repetition, Row
 
-TASK = HERE / "short.yaml"
 COUNTED = "boundaries"
+CALLS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
 
 
-def torture(scratch: Path, times: int, seed: int) -> dict[str, Any]:
-    """Die at every boundary (every ``times``-th of them if that is above 1), go on, compare."""
-    root = scratch / "whole"
-    driver = start(root, task=TASK, before=lambda: _count(root / COUNTED))
-    assert driver.ended() == 0, driver.said
-    expected = chosen(root, "short")
-    count = int((root / COUNTED).read_text())
-    deaths = gone = again = otherwise = 0
-    for number, after in itertools.product(range(1, count + 1, times), (False, True)):
-        root = scratch / f"{number}{'after' if after else 'before'}"
-        status = start(root, task=TASK, before=lambda n=number, a=after: _die_at(n, a)).ended()
-        deaths += status == -signal.SIGKILL
-        before = ended(root, "short")
-        driver = start(root, task=TASK)
-        assert driver.ended() == 0, driver.said
-        now = ended(root, "short")
-        gone, again = gone + lost(before, now), again + repeated(now)
-        otherwise += chosen(root, "short") != expected
-    return {
-        "what": f"death before and after each of {count} writing calls (statements, commits, files): {deaths} deaths",
-        "good": not (gone or again or otherwise) and deaths > 0,
-        "found": f"{gone} ended trainings lost, {again} made again, {otherwise} searches with another chosen.yaml",
-    }
+@cache
+def calls() -> int:
+    """Count the writing calls of an undisturbed search."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, COUNTED)
+        start(Path(folder), task=SHORT, before=lambda: _count(file)).must_end_well()
+        return int(file.read_text())
+
+
+def die_and_go_on(repetition: Repetition) -> Found:
+    """Die before (even numbers) or after (odd numbers) one writing call, go on, compare."""
+    found, root = Found(), repetition.scratch
+    number, after = repetition.number // 2 % calls() + 1, bool(repetition.number % 2)
+    driver = start(root, task=SHORT, before=lambda: _die_at(number, after))
+    status = driver.ended()
+    where = f"{'after' if after else 'before'} call {number}"
+    found.expect(status == -signal.SIGKILL, f"{where}: no death, but status {status}: {driver.last_line}")
+    before = ended(root, "short")
+    driver = start(root, task=SHORT)
+    status = driver.ended()
+    now = ended(root, "short")
+    found.count("deaths")
+    found.expect(status == 0, f"{where}: then status {status}: {driver.last_line}")
+    found.expect(not lost(before, now), f"{where}: {lost(before, now)} ended trainings lost")
+    found.expect(not repeated(now), f"{where}: {repeated(now)} ended trainings made again")
+    found.expect(chosen(root, "short") == undisturbed(SHORT).chosen, f"{where}: another chosen.yaml")
+    return found
 
 
 def _count(file: Path) -> None:
-    calls = itertools.count(1)
+    numbers = itertools.count(1)
 
     def counted(after: bool) -> None:
         if not after:
-            file.write_text(str(next(calls)))
+            file.write_text(str(next(numbers)))
 
     _listen(counted)
 
 
 def _die_at(number: int, after: bool) -> None:
-    calls = {False: itertools.count(1), True: itertools.count(1)}
+    numbers = {False: itertools.count(1), True: itertools.count(1)}
 
     def die(now_after: bool) -> None:
-        if next(calls[now_after]) == number and now_after == after:
+        if next(numbers[now_after]) == number and now_after == after:
             os.kill(os.getpid(), signal.SIGKILL)
 
     _listen(die)
@@ -62,6 +70,7 @@ def _listen(hear: Callable[[bool], None]) -> None:
     """Have ``hear`` called before (False) and after (True) each call that writes."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
+    from sqlalchemy.engine.default import DefaultDialect
 
     def writes(statement: str) -> bool:
         return not statement.lstrip().upper().startswith(("SELECT", "PRAGMA"))
@@ -76,19 +85,31 @@ def _listen(hear: Callable[[bool], None]) -> None:
         if writes(statement):
             hear(True)
 
-    from sqlalchemy.engine.default import DefaultDialect
-
     def around(owner: Any, name: str) -> None:
         real = getattr(owner, name)
 
         def call(*arguments: Any, **more: Any) -> Any:
             hear(False)
-            result = real(*arguments, **more)
-            hear(True)
-            return result
+            try:
+                return real(*arguments, **more)
+            finally:
+                hear(True)  # also where there was nothing to remove
 
         setattr(owner, name, call)
 
     around(DefaultDialect, "do_commit")
-    for name in ("fsync", "replace", "rename", "mkdir", "unlink"):
+    around(torch, "save")
+    for name in CALLS:
         around(os, name)
+
+
+ROWS = (
+    Row(
+        "boundaries",
+        "every write boundary is safe",
+        "death right before and right after each call that writes (statements, commits, files, checkpoints); then on",
+        "deaths",
+        lambda: 2 * calls(),
+        die_and_go_on,
+    ),
+)

@@ -1,48 +1,140 @@
-"""SIGKILL of the driver at random moments; then it goes on, until the search has ended."""
+"""SIGKILL of drivers, and of workers, at random moments; then it goes on, until the search has ended."""
 
-import os
-import random
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from drivers import chosen, ended, lost, repeated, start
+import psutil
+from drivers import (
+    PACE,
+    PATIENCE,
+    Driver,
+    chosen,
+    ended,
+    lost,
+    ray_folder,
+    repeated,
+    start,
+    undisturbed,
+    wait_until_gone,
+    workers,
+)
+from postgres import new_database, shared_server
+from rows import Found, Repetition, Row
 
-PACE = "0.002"
+PROMISE = "a crash loses nothing acknowledged"
+RAY_PACE = 0.02
+RAY_START_SECONDS = 6.0
+"""About how long Ray takes until trainings begin; kills fall before and after."""
 
 
-def torture(scratch: Path, times: int, seed: int) -> dict[str, Any]:
-    """Make the kills; give what was lost, repeated or came out otherwise."""
-    moments = random.Random(seed)
-    pace = _paced
-    began = time.perf_counter()
-    assert start(scratch / "whole", before=pace).ended() == 0
-    whole = time.perf_counter() - began
-    expected = chosen(scratch / "whole")
-    kills = gone = again = otherwise = rounds = 0
-    while kills < times:
-        root, rounds = scratch / str(rounds), rounds + 1
+def on_sqlite(repetition: Repetition) -> Found:
+    """Kill the driver of one search again and again, until it ends before it is killed."""
+    return _drivers_killed(repetition, None)
+
+
+def on_postgres(repetition: Repetition) -> Found:
+    """The same, with the results on a PostgreSQL server."""
+    return _drivers_killed(repetition, new_database(shared_server()))
+
+
+def with_ray(repetition: Repetition) -> Found:
+    """Kill now the driver, now one of its workers, until the search has ended."""
+    found, root = Found(), repetition.scratch
+    whole = RAY_START_SECONDS + 6.0
+    with ray_folder() as folder:
+        before = ended(root)
+        driver = start(root, engine="ray", pace=RAY_PACE)
         while True:
-            before = ended(root)
-            driver = start(root, before=pace)
-            status = driver.ended_within(moments.uniform(0, whole))
-            if status is not None:
-                break
-            driver.kill()
-            kills += 1
-            gone += lost(before, ended(root))
-            if kills >= times:
-                assert start(root, before=pace).ended() == 0
-                break
-        gone += lost(before, ended(root))
-        again += repeated(ended(root))
-        otherwise += chosen(root) != expected
-    return {
-        "what": f"{kills} SIGKILLs of the driver at random moments of {rounds} searches, inline engine",
-        "good": not (gone or again or otherwise),
-        "found": f"{gone} ended trainings lost, {again} made again, {otherwise} searches with another chosen.yaml",
-    }
+            if (found.counts.get("kills", 0) + repetition.number) % 2:
+                if not _worker_killed(driver, folder, repetition.moments.uniform(0, 3)):
+                    break
+                found.count("workers")
+            else:
+                if driver.ended_within(repetition.moments.uniform(0, whole)) is not None:
+                    break
+                driver.kill()
+                found.count("drivers")
+                wait_until_gone(folder)
+                _expect_kept(found, before, root, None)
+                before = ended(root)
+                driver = start(root, engine="ray", pace=RAY_PACE)
+            found.count("kills")
+        _expect_the_same(found, before, root, None, driver)
+        wait_until_gone(folder)
+    return found
 
 
-def _paced() -> None:
-    os.environ["TORTURE_PACE"] = PACE
+def _drivers_killed(repetition: Repetition, storage: str | None) -> Found:
+    found, root = Found(), repetition.scratch
+    more = ["--storage", storage] if storage else []
+    whole = undisturbed(pace=PACE).seconds
+    while True:
+        before = ended(root, storage=storage)
+        driver = start(root, *more, pace=PACE)
+        if driver.ended_within(repetition.moments.uniform(0, whole)) is not None:
+            break
+        driver.kill()
+        found.count("kills")
+        _expect_kept(found, before, root, storage)
+    _expect_the_same(found, before, root, storage, driver)
+    return found
+
+
+def _worker_killed(driver: Driver, folder: Path, after: float) -> bool:
+    """Wait for a worker and kill it some seconds later; whether one was killed before the driver ended."""
+    until = time.perf_counter() + PATIENCE
+    while time.perf_counter() < until:
+        if there := workers(folder):
+            if _gone(driver.pid):
+                return False
+            time.sleep(after)
+            with suppress(psutil.NoSuchProcess, IndexError):
+                (workers(folder) or there)[0].kill()
+                return not _gone(driver.pid)
+        if _gone(driver.pid):
+            return False
+        time.sleep(0.05)
+    raise TimeoutError("neither a worker nor an end")
+
+
+def _gone(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def _expect_kept(found: Found, before: dict, root: Path, storage: str | None) -> None:  # type: ignore[type-arg]
+    now = ended(root, storage=storage)
+    found.expect(not lost(before, now), f"{lost(before, now)} ended trainings lost")
+
+
+def _expect_the_same(
+    found: Found,
+    before: dict,  # type: ignore[type-arg]
+    root: Path,
+    storage: str | None,
+    driver: Driver,
+) -> None:
+    now = ended(root, storage=storage)
+    found.count("searches")
+    found.expect(not lost(before, now), f"{lost(before, now)} ended trainings lost")
+    found.expect(not repeated(now), f"{repeated(now)} ended trainings made again")
+    found.expect(
+        chosen(root) == undisturbed(pace=PACE).chosen, f"another chosen.yaml; said: {driver.last_line}"
+    )
+
+
+ROWS = (
+    Row(
+        "kills_sqlite",
+        PROMISE,
+        "SIGKILL of the driver at random moments, SQLite; then on, until the search has ended; nothing ended is lost "
+        "or made again, `chosen.yaml` is the undisturbed one",
+        "kills",
+        200,
+        on_sqlite,
+    ),
+    Row("kills_postgres", PROMISE, "the same on PostgreSQL", "kills", 50, on_postgres),
+    Row("kills_ray", PROMISE, "with Ray: now the driver, now one worker process", "kills", 50, with_ray),
+)

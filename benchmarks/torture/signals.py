@@ -1,13 +1,12 @@
 """Ctrl-C, twice Ctrl-C and SIGTERM at random moments: how soon it stops, with what status, and what it says."""
 
-import os
-import random
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
-from drivers import Driver, chosen, start
+from drivers import PACE, Driver, chosen, ray_folder, start, start_afresh, undisturbed, wait_until_gone
+from rows import Found, Repetition, Row
 
 KINDS = {
     "Ctrl-C": ([signal.SIGINT], 5.0, 130),
@@ -15,46 +14,80 @@ KINDS = {
     "SIGTERM": ([signal.SIGTERM], 5.0, 143),
 }
 """What is sent, the seconds that it may take, and the exit status."""
+BETWEEN = 0.05
+"""Seconds between the two of twice."""
+IMPORTS, RAY_STARTS = 3.0, 6.0
+"""About the seconds that an interpreter of its own, and then Ray, take to start: moments fall into them too."""
 
 
-def torture(scratch: Path, times: int, seed: int) -> dict[str, Any]:
-    """Send each kind so many times; every study then goes on to the undisturbed result."""
-    moments = random.Random(seed)
-    began = time.perf_counter()
-    assert start(scratch / "whole", before=_paced).ended() == 0
-    whole = time.perf_counter() - began
-    expected = chosen(scratch / "whole")
-    slowest, wrong, otherwise = dict.fromkeys(KINDS, 0.0), [], 0
-    for number in range(times):
-        for kind, (signals, most, expected_status) in KINDS.items():
-            root = scratch / f"{kind}{number}"
-            driver = start(root, before=_paced)
-            status = driver.ended_within(moments.uniform(0.05, 0.9) * whole)
-            if status is None:
-                sent = time.perf_counter()
-                for one in signals:
-                    driver.signal(one)
-                    time.sleep(0.05)
-                status = driver.ended()
-                took = time.perf_counter() - sent
-                slowest[kind] = max(slowest[kind], took)
-                if status not in (expected_status, 0) or took > most or (status and not _says_how(driver)):
-                    wrong.append(f"{kind}: status {status} after {took:.1f} s, said {driver.said[-200:]!r}")
-            assert start(root, before=_paced).ended() == 0
-            otherwise += chosen(root) != expected
-    found = ", ".join(f"{kind} at most {seconds:.2f} s" for kind, seconds in slowest.items())
-    return {
-        "what": f"Ctrl-C, twice Ctrl-C, SIGTERM, {times} of each at random moments",
-        "good": not wrong and not otherwise,
-        "found": f"{found}; {otherwise} with another chosen.yaml"
-        + "".join(f"; {text}" for text in wrong[:3]),
-    }
+def send(repetition: Repetition) -> Found:
+    """Send each kind once; a third to forks, a third to interpreters of their own, a third with Ray."""
+    found = Found()
+    for kind in KINDS:
+        with ray_folder() if repetition.number % 3 == 2 else nullcontext() as folder:
+            _send(found, kind, repetition, repetition.scratch / kind.replace(" ", ""))
+            if folder is not None:
+                wait_until_gone(folder)
+    return found
+
+
+def _send(found: Found, kind: str, repetition: Repetition, root: Path) -> None:
+    signals, most, expected = KINDS[kind]
+    way = repetition.number % 3
+    whole = undisturbed(pace=PACE).seconds
+    if way == 0:
+        driver, whole = start(root, pace=PACE), whole * 0.9
+    else:
+        driver = start_afresh(root, engine=["inline", "ray"][way - 1], pace=PACE)
+        whole += [IMPORTS, IMPORTS + RAY_STARTS][way - 1]
+    _wait_for_handlers(driver)
+    status = driver.ended_within(repetition.moments.uniform(0, whole))
+    if status is None:
+        began = time.perf_counter()
+        for number, one in enumerate(signals):
+            if number:
+                time.sleep(BETWEEN)
+                began = time.perf_counter()
+            if (status := driver.ended_within(0)) is None:
+                driver.signal(one)
+        status = driver.ended() if status is None else status
+        took = time.perf_counter() - began
+        found.figures[f"{kind}"] = round(took, 2)
+        where = f"{kind}, {['forked', 'inline', 'ray'][way]}: status {status} after {took:.1f} s"
+        found.expect(status in (expected, 0), f"{where}: {driver.said[-300:]}")
+        found.expect(took <= most, f"{where}: too late: {driver.said[-200:]}")
+        found.expect(not status or _says_how(driver), f"{where}: said {driver.said[-200:]!r}")
+        found.count("signals")
+        found.count(kind)
+    again = start(root, pace=PACE)
+    ended = again.ended()
+    found.expect(ended == 0, f"{kind}, then: status {ended}: {again.last_line}")
+    found.expect(chosen(root) == undisturbed(pace=PACE).chosen, f"{kind}: another chosen.yaml")
+
+
+def _wait_for_handlers(driver: Driver) -> None:
+    """Wait until it catches SIGTERM: what an interpreter does before lrsearch runs is its own."""
+    status = Path(f"/proc/{driver.pid}/status")
+    until = time.perf_counter() + 30
+    while time.perf_counter() < until:
+        (caught,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+        if int(caught, 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.002)
 
 
 def _says_how(driver: Driver) -> bool:
-    last = (driver.said.strip().splitlines() or [""])[-1]
-    return "lrsearch resume valley" in last or "stopped before anything was trained" in last
+    return "lrsearch resume valley" in driver.last_line or "stopped before anything" in driver.last_line
 
 
-def _paced() -> None:
-    os.environ["TORTURE_PACE"] = "0.002"
+ROWS = (
+    Row(
+        "signals",
+        "it stops within seconds",
+        "Ctrl-C (within 5 s), twice (within 1 s of the second) and SIGTERM (5 s) at random moments from the first "
+        "imports on, 30 of each, a third with Ray: the status and the line that say so; then on to the same result",
+        "signals",
+        90,
+        send,
+    ),
+)

@@ -1,28 +1,49 @@
-"""What happens to a search that is killed, stopped, doubled, starved? Each row a kind of torture, each with a figure.
+"""What happens to a search that is killed, stopped, doubled, starved? Each row a promise, each with a figure.
 
-    python benchmarks/torture/torture.py [KIND ...] [--times N] [--seed 0]
+    python benchmarks/torture/torture.py all              everything that is not done yet, cheap rows first
+    python benchmarks/torture/torture.py ROW ...          these rows
+    python benchmarks/torture/torture.py table            write the table into docs/reliability.md
 
-Kinds: kills, boundaries, two_drivers, signals, full_disk. Prints a table, writes JSON beside itself, and exits with 1
-if anything was lost, made again or came out otherwise than undisturbed.
+What is done is on record in results.jsonl beside this file, a line a repetition; called again it goes on, and
+with --afresh begins the rows anew. Exits with 1 if a promise did not hold. Needs Linux; some rows need PostgreSQL, the
+right to mount a file system, or the data sets of tasks/ (LRSEARCH_DATA).
 """
 
 import argparse
-import importlib
-import json
 import shutil
 import sys
 import tempfile
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+import boundaries
+import cost
+import full_disk
+import kills
+import leftovers
+import lost_node
+import misbehaving
+import resuming
+import signals
+import two_drivers
+from rows import Result, Row, append, read, repeat, write
+from table import PAGE, rendered
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-TIMES = {"kills": 200, "boundaries": 1, "two_drivers": 50, "signals": 30, "full_disk": 50}
-"""How often, unless told otherwise; for boundaries, every so manieth."""
+CHEAP_FIRST = (
+    leftovers,
+    two_drivers,
+    misbehaving,
+    kills,
+    full_disk,
+    resuming,
+    boundaries,
+    cost,
+    signals,
+    lost_node,
+)
+ROWS: dict[str, Row] = {row.name: row for module in CHEAP_FIRST for row in module.ROWS}
+HOPELESS = 5
+"""After so many repetitions in a row that could do nothing, a row is given up."""
 
 
 def main() -> int:
@@ -30,24 +51,47 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kinds", nargs="*", choices=[*TIMES, []], default=list(TIMES))
-    parser.add_argument("--times", type=int)
+    parser.add_argument("rows", nargs="+", choices=["all", "table", *ROWS])
+    parser.add_argument("--times", type=int, help="so many repetitions, in place of the row's own figure")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=HERE / "results.jsonl")
+    parser.add_argument("--afresh", action="store_true", help="forget what is on record of these rows")
     arguments = parser.parse_args()
-    table = Table("what", "found", "", "seconds")
-    rows = []
-    for kind in arguments.kinds or TIMES:
-        scratch = Path(tempfile.mkdtemp(prefix=f"torture-{kind}-"))
-        began = time.perf_counter()
-        row = importlib.import_module(kind).torture(scratch, arguments.times or TIMES[kind], arguments.seed)
-        row |= {"kind": kind, "seed": arguments.seed, "seconds": round(time.perf_counter() - began, 1)}
-        row["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
-        rows.append(row)
-        (HERE / f"{kind}.json").write_text(json.dumps(row, indent=2) + "\n")
-        table.add_row(row["what"], row["found"], "good" if row["good"] else "NOT GOOD", str(row["seconds"]))
+    if "table" in arguments.rows:
+        PAGE.write_text(rendered(PAGE.read_text(), ROWS, read(arguments.results)))
+        return 0
+    names = list(ROWS) if "all" in arguments.rows else arguments.rows
+    if arguments.afresh:
+        write(arguments.results, (one for one in read(arguments.results) if one.row not in names))
+    good = [_do(ROWS[name], arguments.times, arguments.seed, arguments.results) for name in names]
+    return 0 if all(good) else 1
+
+
+def _do(row: Row, times: int | None, seed: int, file: Path) -> bool:
+    """Repeat a row until it is done; whether all that it promises held."""
+    done = [one for one in read(file) if one.row == row.name and one.seed == seed]
+    while not _enough(row, done, times):
+        number = len(done)
+        scratch = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+        result = repeat(row, number, seed, scratch)
+        append(file, result)
+        done.append(result)
         shutil.rmtree(scratch, ignore_errors=True)
-    Console().print(table)
-    return 0 if all(row["good"] for row in rows) else 1
+        reached = sum(one.counts.get(row.counted, 0) for one in done)
+        print(
+            f"{row.name} {number}: {reached} of {row.asked} {row.counted}, {result.seconds} s "
+            f"{result.figures or ''} {'; '.join(result.wrong)}",
+            flush=True,
+        )
+    return not any(one.wrong for one in done)
+
+
+def _enough(row: Row, done: list[Result], times: int | None) -> bool:
+    if times is not None:
+        return len(done) >= times
+    if len(done) >= HOPELESS and not any(one.counts for one in done[-HOPELESS:]):
+        return True
+    return sum(one.counts.get(row.counted, 0) for one in done) >= row.asked
 
 
 if __name__ == "__main__":
