@@ -30,6 +30,7 @@ from lrsearch.trial import Trial
 HERE = Path(__file__).parent
 TASK = HERE / "valley.yaml"
 SHORT = HERE / "short.yaml"
+STEADY = HERE / "steady.yaml"
 PATIENCE = 240.0
 PACE = 0.002
 """Seconds that a batch takes where there is to be something to be killed in."""

@@ -8,6 +8,8 @@ import psutil
 from drivers import (
     PACE,
     PATIENCE,
+    STEADY,
+    TASK,
     Driver,
     chosen,
     ended,
@@ -21,6 +23,8 @@ from drivers import (
 )
 from postgres import new_database, shared_server
 from rows import Found, Repetition, Row
+
+from lrsearch.trial import Trial
 
 PROMISE = "a crash loses nothing acknowledged"
 RAY_PACE = 0.02
@@ -43,8 +47,8 @@ def with_ray(repetition: Repetition) -> Found:
     found, root = Found(), repetition.scratch
     whole = RAY_START_SECONDS + 6.0
     with ray_folder() as folder:
-        before = ended(root)
-        driver = start(root, engine="ray", pace=RAY_PACE)
+        before = ended(root, STEADY.stem)
+        driver = start(root, task=STEADY, engine="ray", pace=RAY_PACE)
         while True:
             if (found.counts.get("kills", 0) + repetition.number) % 2:
                 if not _worker_killed(driver, folder, repetition.moments.uniform(0, 3)):
@@ -56,11 +60,11 @@ def with_ray(repetition: Repetition) -> Found:
                 driver.kill()
                 found.count("drivers")
                 wait_until_gone(folder)
-                _expect_kept(found, before, root, None)
-                before = ended(root)
-                driver = start(root, engine="ray", pace=RAY_PACE)
+                _expect_kept(found, before, root, STEADY)
+                before = ended(root, STEADY.stem)
+                driver = start(root, task=STEADY, engine="ray", pace=RAY_PACE)
             found.count("kills")
-        _expect_the_same(found, before, root, None, driver)
+        _expect_the_same(found, before, root, STEADY, None, driver)
         wait_until_gone(folder)
     return found
 
@@ -76,8 +80,8 @@ def _drivers_killed(repetition: Repetition, storage: str | None) -> Found:
             break
         driver.kill()
         found.count("kills")
-        _expect_kept(found, before, root, storage)
-    _expect_the_same(found, before, root, storage, driver)
+        _expect_kept(found, before, root, TASK, storage)
+    _expect_the_same(found, before, root, TASK, storage, driver)
     return found
 
 
@@ -104,25 +108,22 @@ def _gone(pid: int) -> bool:
     return True
 
 
-def _expect_kept(found: Found, before: dict, root: Path, storage: str | None) -> None:  # type: ignore[type-arg]
-    now = ended(root, storage=storage)
+def _expect_kept(
+    found: Found, before: dict[str, Trial], root: Path, task: Path, storage: str | None = None
+) -> None:
+    now = ended(root, task.stem, storage)
     found.expect(not lost(before, now), f"{lost(before, now)} ended trainings lost")
 
 
 def _expect_the_same(
-    found: Found,
-    before: dict,  # type: ignore[type-arg]
-    root: Path,
-    storage: str | None,
-    driver: Driver,
+    found: Found, before: dict[str, Trial], root: Path, task: Path, storage: str | None, driver: Driver
 ) -> None:
-    now = ended(root, storage=storage)
+    _expect_kept(found, before, root, task, storage)
+    now = ended(root, task.stem, storage)
     found.count("searches")
-    found.expect(not lost(before, now), f"{lost(before, now)} ended trainings lost")
     found.expect(not repeated(now), f"{repeated(now)} ended trainings made again")
-    found.expect(
-        chosen(root) == undisturbed(pace=PACE).chosen, f"another chosen.yaml; said: {driver.last_line}"
-    )
+    same = chosen(root, task.stem) == undisturbed(task, PACE).chosen
+    found.expect(same, f"another chosen.yaml; said: {driver.last_line}")
 
 
 ROWS = (

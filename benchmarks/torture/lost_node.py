@@ -4,11 +4,12 @@ import multiprocessing
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from drivers import HERE, PATIENCE, chosen, marked, ray_folder, start_afresh, undisturbed, workers
+from drivers import HERE, PATIENCE, STEADY, chosen, marked, ray_folder, start_afresh, undisturbed, workers
 from rows import Found, Repetition, Row
 
 PACE = 0.05
@@ -17,8 +18,8 @@ PACE = 0.05
 def lose_one(repetition: Repetition) -> Found:
     """Search on two nodes, kill one at a random moment, compare."""
     found, root = Found(), repetition.scratch / "studies"
-    task = repetition.scratch / "valley.yaml"
-    for name in ("valley.py", "valley.yaml"):
+    task = repetition.scratch / STEADY.name
+    for name in ("valley.py", STEADY.name):
         shutil.copy(HERE / name, repetition.scratch)
     with ray_folder() as folder, cluster(folder) as (address, end_second):
         driver = start_afresh(root, "--address", address, task=task, engine="ray", pace=PACE)
@@ -33,12 +34,12 @@ def lose_one(repetition: Repetition) -> Found:
         status = driver.ended() if status is None else status
         found.count("nodes")
         found.expect(status == 0, f"status {status}: {driver.said[-400:]}")
-        found.expect(chosen(root) == undisturbed().chosen, "another chosen.yaml")
+        found.expect(chosen(root, STEADY.stem) == undisturbed(STEADY).chosen, "another chosen.yaml")
     return found
 
 
 @contextmanager
-def cluster(folder: Path):  # type: ignore[no-untyped-def]
+def cluster(folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """Two nodes of one processor each; give the address and what kills the second with all that runs on it."""
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()

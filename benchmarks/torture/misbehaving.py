@@ -15,7 +15,8 @@ from rows import Found, Repetition, Row
 
 from lrsearch.trial import Failed
 
-TIMEOUT = 2.0
+TIMEOUTS = {"inline": 2.0, "ray": 10.0}
+"""Seconds; a worker of Ray loads torch within its first evaluation, which takes a while on a busy machine."""
 GRACE = 5.0
 """Seconds after the timeout within which a hang has to have ended."""
 TEXT = """\
@@ -65,7 +66,7 @@ CASES = (
     Case("memory error", 1, OFTEN.format("MemoryError")),
     Case("no memory", 1, OFTEN.format("can't allocate memory.*")),
     Case("no memory once"),
-    Case("hangs", 1, OFTEN.format(r"it gave no evaluation for 2 s and .*")),
+    Case("hangs", 1, OFTEN.format(r"it gave no evaluation for \d+ s and .*")),
     Case("hangs once"),
     Case("hangs in C once", 1, r".*as it hangs in C code; so the run ends", ("inline",), goes_on=True),
     Case("hangs in C once", engines=("ray",)),
@@ -83,7 +84,7 @@ def misbehave(repetition: Repetition) -> Found:
     """Run one case with one engine."""
     case, engine = ALL[repetition.number % len(ALL)]
     found, root = Found(), repetition.scratch / "studies"
-    task = write_task(repetition.scratch, case.mood)
+    task = write_task(repetition.scratch, case.mood, TIMEOUTS[engine])
     with ray_folder() if engine == "ray" else nullcontext() as folder:
         driver = start(root, task=task, engine=engine)
         if case.mood.startswith("h"):
@@ -112,9 +113,10 @@ def _watch(found: Found, hangs: Path, driver: Driver, engine: str) -> None:
     while not heard.search(driver.said) and time.perf_counter() < until:
         time.sleep(0.01)
     took = time.perf_counter() - began
-    found.figures["hang"] = round(took, 2)
+    timeout = TIMEOUTS[engine]
+    found.figures[f"hang after its timeout, {engine}"] = round(took - timeout, 2)
     found.expect(
-        took < TIMEOUT + GRACE, f"{engine}: a hang with a timeout of {TIMEOUT:g} s ended after {took:.1f} s"
+        took < timeout + GRACE, f"{engine}: a hang with a timeout of {timeout:g} s took {took:.1f} s"
     )
 
 
@@ -141,18 +143,18 @@ def _results(root: Path) -> dict[tuple[str, int, int], tuple[str, object]]:
 def _calm() -> dict[tuple[str, int, int], tuple[str, object]]:
     """The same of a search in which nothing misbehaves."""
     with tempfile.TemporaryDirectory() as folder:
-        task = write_task(Path(folder), "calm")
+        task = write_task(Path(folder), "calm", TIMEOUTS["inline"])
         start(Path(folder, "studies"), task=task).must_end_well()
         return _results(Path(folder, "studies"))
 
 
-def write_task(folder: Path, mood: str) -> Path:
+def write_task(folder: Path, mood: str, timeout: float) -> Path:
     """Write a task with a mood, beside its workload."""
     (folder / "marks").mkdir()
     for name in ("valley.py", "moods.py"):
         shutil.copy(HERE / name, folder)
     task = folder / "valley.yaml"
-    task.write_text(TEXT.format(mood=mood, marks=folder / "marks", timeout=TIMEOUT))
+    task.write_text(TEXT.format(mood=mood, marks=folder / "marks", timeout=timeout))
     return task
 
 
@@ -162,7 +164,7 @@ ROWS = (
         "misbehaving trainings do no harm",
         "trainings that raise, `sys.exit`, SIGKILL themselves, run out of memory (also really, under a limit), hang, "
         "hang in C, give NaN, +-inf or no metric, once or always: the run ends as it should; a hang within its timeout "
-        f"of {TIMEOUT:g} s + {GRACE:g} s (the figure); both engines",
+        f"+ {GRACE:g} s; both engines",
         "cases",
         len(ALL),
         misbehave,

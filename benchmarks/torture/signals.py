@@ -5,7 +5,17 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from drivers import PACE, Driver, chosen, ray_folder, start, start_afresh, undisturbed, wait_until_gone
+from drivers import (
+    PACE,
+    STEADY,
+    Driver,
+    chosen,
+    ray_folder,
+    start,
+    start_afresh,
+    undisturbed,
+    wait_until_gone,
+)
 from rows import Found, Repetition, Row
 
 KINDS = {
@@ -34,11 +44,11 @@ def send(repetition: Repetition) -> Found:
 def _send(found: Found, kind: str, repetition: Repetition, root: Path) -> None:
     signals, most, expected = KINDS[kind]
     way = repetition.number % 3
-    whole = undisturbed(pace=PACE).seconds
+    whole = undisturbed(STEADY, PACE).seconds
     if way == 0:
-        driver, whole = start(root, pace=PACE), whole * 0.9
+        driver, whole = start(root, task=STEADY, pace=PACE), whole * 0.9
     else:
-        driver = start_afresh(root, engine=["inline", "ray"][way - 1], pace=PACE)
+        driver = start_afresh(root, task=STEADY, engine=["inline", "ray"][way - 1], pace=PACE)
         whole += [IMPORTS, IMPORTS + RAY_STARTS][way - 1]
     _wait_for_handlers(driver)
     status = driver.ended_within(repetition.moments.uniform(0, whole))
@@ -59,10 +69,12 @@ def _send(found: Found, kind: str, repetition: Repetition, root: Path) -> None:
         found.expect(not status or _says_how(driver), f"{where}: said {driver.said[-200:]!r}")
         found.count("signals")
         found.count(kind)
-    again = start(root, pace=PACE)
+    again = start(root, task=STEADY, pace=PACE)
     ended = again.ended()
     found.expect(ended == 0, f"{kind}, then: status {ended}: {again.last_line}")
-    found.expect(chosen(root) == undisturbed(pace=PACE).chosen, f"{kind}: another chosen.yaml")
+    found.expect(
+        chosen(root, STEADY.stem) == undisturbed(STEADY, PACE).chosen, f"{kind}: another chosen.yaml"
+    )
 
 
 def _wait_for_handlers(driver: Driver) -> None:
@@ -77,7 +89,7 @@ def _wait_for_handlers(driver: Driver) -> None:
 
 
 def _says_how(driver: Driver) -> bool:
-    return "lrsearch resume valley" in driver.last_line or "stopped before anything" in driver.last_line
+    return "lrsearch resume steady" in driver.last_line or "stopped before anything" in driver.last_line
 
 
 ROWS = (

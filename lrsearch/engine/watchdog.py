@@ -11,7 +11,7 @@ from types import FrameType
 from lrsearch.errors import TrainingError
 from lrsearch.training.loop import LOOP_THREAD
 
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 2.0
 """How long a training may take to notice that it is to end, before the run ends in its place."""
 
 
