@@ -78,6 +78,32 @@ BAD = [
     ("a: [1,\n", ":2:1 a value is missing here; write one, or remove what is left open"),
     ("%YAML 9.9\n---\na: 1\n", ":1:1 this is not YAML; compare it with the lines around it"),
     ("a: |9x\n", ":1:6 this is not YAML; compare it with the lines around it"),
+    (TASK + "seeds:3\n", ":6:1 this line has no colon with a space behind it; write KEY: VALUE"),
+    (
+        TASK + "<<: {seeds: 3}\n",
+        ":6:1 a merge key (<<) stands here; write the keys out wherever they are needed",
+    ),
+    (
+        TASK + "...\nmore: 1\n",
+        ":7:1 the task has ended above this line; remove what ended it, and write lines of KEY: VALUE alone",
+    ),
+    (
+        "a: 'x' 'y'\n",
+        ":1:8 text cannot stand here, behind a value that has ended; put all of the value in quotes",
+    ),
+    (": x\n", ":1:1 a key is missing before this colon; write KEY: VALUE"),
+    (
+        TASK.replace("budget: ", "budget:"),
+        ":3:40 a space is missing behind the first colon of this line; write KEY: VALUE",
+    ),
+    (TASK.replace("100", "5,000"), ":3:24 a key in budget is 000, not text; write a number without commas"),
+    (
+        TASK + "seeds: 1_000\n",
+        ':6:1 seeds is "1_000"; give a whole number of at least 1, its digits with nothing between them',
+    ),
+    (TASK + "seeds: 1:30\n", ':6:1 seeds is "1:30"; give a whole number of at least 1'),
+    (TASK + "search: {race: on}\n", ':6:10 search.race is "on"; give true or false'),
+    (TASK.replace("0.1", "1e-31"), ":5:14 optimizers.sgd.lr.start is 1e-31; give a value of at least 1e-30"),
     ("a: {,}\n", ":1:5 a value is missing here; write one, or remove what is left open"),
     (
         TASK + "seeds: 999999999999999999999999999999\n",

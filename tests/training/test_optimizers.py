@@ -103,6 +103,7 @@ def test_cprop_wraps_with_its_own_numbers_and_options() -> None:
             "7:3 optimizers.adam cannot be made: `fused` and `foreach`",
         ),
         ("adam: {lr: 0.1, betas: [2, 0.9]}", "7:3 optimizers.adam cannot be made: Invalid beta"),
+        ("adam: {lr: 0.1, amsgrad: no}", '7:19 optimizers.adam.amsgrad is "no"; give true or false'),
         ("adam: {lr: 0.1, betas: text}", "7:19 optimizers.adam.betas is "),
         (
             "m: {base: 'no_such_package.x:Y', lr: 0.1}",
