@@ -18,7 +18,8 @@ from pathlib import Path
 
 import platformdirs
 
-from lrsearch import __version__, datasets
+from lrsearch import __version__
+from lrsearch.engine.processes import processes_seen
 from lrsearch.task.fingerprint import Identity, data_of, differences, identity_of, with_data
 from lrsearch.task.model import Task
 
@@ -136,6 +137,8 @@ class Workplace:
 
     def data_difference(self) -> str | None:
         """Say in a line which data that was read here is other than what the driver read; None if none is."""
+        from lrsearch import datasets  # imports torch, which the driver need not wait for
+
         expected = data_of(self._driver.identity)
         here = with_data({}, ((data.name, data.summary, data.content) for data in datasets.loaded()))
         for field, value in here.items():
@@ -153,14 +156,6 @@ class Workplace:
             return message
         message = message.replace(str(self._copy), str(driver.sent))
         return message if host == driver.host else f"on {host}: {message}"
-
-
-def processes_seen() -> tuple[str, ...]:
-    """Name the space in which this process's number is its own: hosts may share a name, containers a kernel."""
-    seen = [socket.gethostname()]
-    with suppress(OSError):
-        seen += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
-    return tuple(seen)
 
 
 def packages_here() -> dict[str, str]:

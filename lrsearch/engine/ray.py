@@ -26,7 +26,8 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from lrsearch.engine.driver import Driver, Workplace, driving, processes_seen
+from lrsearch.engine.driver import Driver, Workplace, driving
+from lrsearch.engine.processes import processes_seen
 from lrsearch.engine.sending import folder_to_send, runtime_env
 from lrsearch.errors import TrainingError
 from lrsearch.ports import Dispatcher

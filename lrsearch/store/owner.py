@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from lrsearch.engine.driver import processes_seen
+from lrsearch.engine.processes import processes_seen
 
 _SAME_START_SECONDS = 2.0
 """The clock by which a process's start is told may be put right meanwhile; numbers are not given again so soon."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # imports scipy.special when that is first used; scipy.stats would take half a second
 from numpy.typing import NDArray
-from scipy import special, stats
 
 from lrsearch.strategies import Candidate
 from lrsearch.task.model import Mode
@@ -83,7 +83,8 @@ class Comparison:
 
         Dunnett's critical value would be 3 to 13 % smaller, but holds for equal variances only.
         """
-        critical = stats.t.isf((1 - confidence) / self.lead.shape[-1], self.freedom)
+        # Student's t: the quantile of the upper tail.
+        critical = -scipy.special.stdtrit(self.freedom, (1 - confidence) / self.lead.shape[-1])
         return np.asarray(critical * np.sqrt(self.variance / self.seeds))
 
     def as_loss(self, difference: Array, mode: Mode) -> Array:
@@ -96,7 +97,8 @@ class Comparison:
     def hoped(self, seeds: int) -> "Comparison":
         """Give the comparison as it may well become with more seeds, if all goes well."""
         change = np.sqrt(self.variance * max(0.0, 1 / self.seeds - 1 / seeds))
-        variance = self.variance * self.freedom / stats.chi2.ppf(1 - _HOPED_NOISE, self.freedom)
+        chi_square = 2 * scipy.special.gammaincinv(self.freedom / 2, 1 - _HOPED_NOISE)
+        variance = self.variance * self.freedom / chi_square
         freedom = freedom_of(self.lead.shape[-1], seeds)
         return Comparison(self.lead + _HOPED_GAIN * change, variance, freedom, seeds, self.as_ratios)
 
@@ -137,7 +139,7 @@ def moderated(variances: Array, seeds: int, prior_freedom: float = PRIOR_FREEDOM
     """
     freedom, prior = seeds - 1, _prior_freedom(variances.shape[-1], seeds, prior_freedom)
     least = _QUIETEST * variances.mean(axis=-1, keepdims=True) + np.finfo(np.float64).tiny
-    bias = special.digamma(freedom / 2) - np.log(freedom / 2)
+    bias = scipy.special.digamma(freedom / 2) - np.log(freedom / 2)
     typical = np.exp(np.log(np.maximum(variances, least)).mean(axis=-1, keepdims=True) - bias)
     return np.asarray((freedom * variances + prior * typical) / (freedom + prior))
 
@@ -153,7 +155,7 @@ def _prior_freedom(pairs: int, seeds: int, prior_freedom: float) -> float:
     That is how precise the geometric mean of their variances is: less than a plain mean of them, by the trigamma
     function (Smyth 2004, section 6).
     """
-    return float(min(prior_freedom, 2 * (pairs - 1) / special.polygamma(1, (seeds - 1) / 2)))
+    return float(min(prior_freedom, 2 * (pairs - 1) / scipy.special.polygamma(1, (seeds - 1) / 2)))
 
 
 def _compared(chosen: Candidate, rivals: Mapping[int, Candidate], mode: Mode) -> Comparison | None:
