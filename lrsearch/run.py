@@ -3,9 +3,10 @@
 import os
 import shutil
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +19,8 @@ from rich.console import Console
 
 from lrsearch import studies
 from lrsearch.coordinator import Coordinator, Ended, Event
+from lrsearch.engine.local import LocalRay
+from lrsearch.engine.uncollected import uncollected
 from lrsearch.errors import StudyNotFoundError, TrainingError
 from lrsearch.guards import Terminated, Termination, check_address, nothing_left_behind, writable
 from lrsearch.plan import searches_of
@@ -127,13 +130,16 @@ def run(
                 task, searches, place
             )  # what is wrong with them shows before anything is written
             check_current(code_files(task))
-            identity = _finished(task, place) or with_data(identity_of(task), _check(task, engine, address))
-            termination.check()
-            make = partial(make_engine, engine, place, address, working_dir, identity)
-            with nothing_left_behind(place.folder, lambda: tally.begun):
-                task, coordinator, workers = _search(
-                    task, place, identity, make, only, console, tally, termination, fork_of
-                )
+            finished = _finished(task, place)
+            with _starting(task, engine, address) if finished is None else nullcontext() as local:
+                with uncollected():
+                    identity = finished or with_data(identity_of(task), _check(task, engine, address))
+                termination.check()
+                make = partial(make_engine, engine, place, address, working_dir, identity, local)
+                with nothing_left_behind(place.folder, lambda: tally.begun):
+                    task, coordinator, workers = _search(
+                        task, place, identity, make, only, console, tally, termination, fork_of
+                    )
             if problem := failures(coordinator.states):
                 raise problem
             # With --only, what earlier runs found for other entries stays in the report and the chosen values.
@@ -176,19 +182,43 @@ def make_engine(
     address: str | None = None,
     working_dir: Path | None = None,
     identity: Identity | None = None,
+    local: LocalRay | None = None,
 ) -> Engine:
-    """Make what runs trainings; Ray is imported here and not before."""
+    """Make what runs trainings; Ray Tune is imported here and not before."""
     if engine == "ray":
-        # Or Ray takes SIGTERM for a crash: it writes stack traces and aborts.
-        os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
+        if local is not None:
+            local.wait()  # modules of Ray import each other: not in two threads
         from lrsearch.engine.ray import RayEngine
 
         data = os.environ.get("LRSEARCH_DATA")
         stays = [path.absolute() for path in (place.root, place.folder, *([Path(data)] if data else []))]
-        return RayEngine(place.checkpoints, address, working_dir, stays, identity)
+        return RayEngine(place.checkpoints, address, working_dir, stays, identity, local)
     from lrsearch.engine.inline import InlineEngine
 
     return InlineEngine(place.checkpoints)
+
+
+@contextmanager
+def _starting(task: Task, engine: EngineName, address: str | None) -> Iterator[LocalRay | None]:
+    """Ray of this machine, started while the task is tried and the study opened; None where there is none to start.
+
+    What is wrong with the task is said at once, and Ray stops when it has started.
+    """
+    if engine != "ray" or address is not None or _runs_already():
+        yield None
+        return
+    resources = task.resources
+    local = LocalRay(preload=resources.cpus == 1 and not resources.gpus)
+    try:
+        yield local
+    finally:
+        local.stop(wait=False)
+
+
+def _runs_already() -> bool:
+    """Whether Ray runs in this process, as in a test or a notebook: it is used as it is."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
 
 
 def write_results(
@@ -298,7 +328,8 @@ def _search(
 
         coordinator = Coordinator(task, store, only, observe)
         # Where nothing is left to train, neither torch nor Ray is imported.
-        runner = None if coordinator.done() else make()
+        with uncollected():
+            runner = None if coordinator.done() else make()
         with progress.following(coordinator, workers=lambda: runner.workers if runner else 1):
             if runner is not None:
                 runner.run(task, coordinator)

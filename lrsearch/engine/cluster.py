@@ -5,7 +5,7 @@ import os
 import pickle
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lrsearch import __version__
 from lrsearch.engine.driver import Driver
+from lrsearch.engine.local import LocalRay, processors
 from lrsearch.engine.sending import too_large
 from lrsearch.errors import UsageError
 from lrsearch.task.model import Resources, Task
@@ -46,39 +47,59 @@ Node = dict[str, Any]
 
 
 @contextmanager
-def connected(address: str | None, sent: dict[str, Any] | None = None) -> Iterator[None]:
+def connected(
+    address: str | None, sent: dict[str, Any] | None = None, local: LocalRay | None = None
+) -> Iterator[None]:
     """Ray, started here or reached at an address; one that runs in this process already is used and left running.
 
     Args:
-        address: of a running cluster; None starts Ray here and stops it afterwards.
+        address: of a running cluster; None is Ray of this machine, which is stopped afterwards.
         sent: what its workers get, as Ray's runtime environment.
+        local: Ray of this machine that was begun before; started now if None.
 
     Raises:
         UsageError: the cluster cannot be reached, does not let this process in, or does not take what is sent.
     """
-    if ray.is_initialized():
-        yield
-        return
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by the search itself
-    if folder := os.environ.get("LRSEARCH_DATA"):
-        os.environ["LRSEARCH_DATA"] = str(Path(folder).resolve())  # workers run in a folder of Ray's
-    # Whatever happens, Ray's processes go with the run, also when Ctrl-C falls into the start.
-    try:
-        with _own_handlers():
-            if address is None:
-                _keep_token_private()
-                ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    num_cpus=_processors(),
-                )
-            else:
-                _reach(address, sent)
+    if local is None and ray.is_initialized():
         yield
-    finally:
-        ray.shutdown()
+    elif address is None:
+        local = local or LocalRay(preload=False)
+        # Whatever happens, Ray's processes go with the run, also when Ctrl-C falls into the start.
+        try:
+            local.wait()
+            yield
+        finally:
+            local.stop()
+    else:
+        try:
+            with _own_handlers():
+                _reach(address, sent)
+            yield
+        finally:
+            ray.shutdown()
+
+
+def start_here(preloaded: Sequence[str]) -> None:
+    """Start Ray on this machine.
+
+    Args:
+        preloaded: modules that its processes import as soon as they are there.
+    """
+    _keep_token_private()
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        num_cpus=processors(),
+        _system_config={"preload_python_modules": list(preloaded)} if preloaded else None,
+    )
+
+
+def stop_here() -> None:
+    """Stop what ``start_here`` started."""
+    ray.shutdown()
 
 
 def room_for_workers(task: Task) -> int:
@@ -255,11 +276,6 @@ def _own_handlers() -> Iterator[None]:
     finally:
         with suppress(ValueError, TypeError):  # not the main thread, or not set by Python
             signal.signal(signal.SIGTERM, before)
-
-
-def _processors() -> int:
-    """The processors that this process may use, which can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def workers_of_node(there: Mapping[str, float], wanted: Resources) -> int:

@@ -27,6 +27,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from lrsearch.engine.driver import Driver, Workplace, driving
+from lrsearch.engine.local import LocalRay
 from lrsearch.engine.processes import processes_seen
 from lrsearch.engine.sending import folder_to_send, runtime_env
 from lrsearch.errors import TrainingError
@@ -51,6 +52,7 @@ class RayEngine:
         working_dir: the folder that is sent to the workers of a cluster; the task's own if None.
         left_out: folders in it that are not sent.
         identity: what changes the result of a training, with the data sets that were read here.
+        local: Ray of this machine that was begun before; started when there is something to train if None.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class RayEngine:
         working_dir: Path | None = None,
         left_out: Sequence[Path] = (),
         identity: Identity | None = None,
+        local: LocalRay | None = None,
     ) -> None:
         self._checkpoints = checkpoints.resolve()
         self._address = address
         self._working_dir = working_dir
         self._left_out = left_out
         self._identity = identity
+        self._local = local
         self._workers = 0
 
     @property
@@ -88,7 +92,7 @@ class RayEngine:
         sent = folder_to_send(task, self._working_dir) if self._address else None
         identity = self._identity if self._identity is not None else identity_of(task)
         with (
-            connected(self._address, runtime_env(sent, self._left_out) if sent else None),
+            connected(self._address, runtime_env(sent, self._left_out) if sent else None, self._local),
             tempfile.TemporaryDirectory(prefix="lrsearch-") as scratch,
             driving(task, identity, self._checkpoints, run, sent) as driver,
         ):
