@@ -23,8 +23,9 @@ _SIGNS = (
     "CUBLAS_STATUS",
     "NCCL error",
     "DataLoader worker",
+    "DefaultCPUAllocator",
 )
-"""What is in the messages of a device, or a process that reads data, that was lost."""
+"""What is in the messages of a device, or a process that reads data, that was lost, or of memory that is not there."""
 
 
 def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
