@@ -95,6 +95,8 @@ class Coordinator:
         self._failed_at: dict[tuple[str, ...], str] = {}
         self._noted: set[str] = set()
         self._states: dict[SearchId, SearchState] = {}
+        self._outdated: set[SearchId] = set(self._order)
+        """The searches whose trials have changed, or what they wait for, since it was worked out where they stand."""
         for trial in store.trials():
             # A replica that failed in an earlier run is trained again: the cause may be mended.
             if isinstance(trial.outcome, Failed):
@@ -125,6 +127,7 @@ class Coordinator:
         while (spec := self._next_spec()) is not None:
             trial = self._interrupted(spec) or Trial(id=self._store.create(spec), spec=spec)
             self._running[trial.id] = trial
+            self._outdated.add(spec.search)
             # With the curve that it has from before, it may itself end its search, or be stopped.
             self._refresh()
             if trial.id in self._running:
@@ -147,6 +150,7 @@ class Coordinator:
         self._observer(Evaluated(self._running[trial], evaluation))
         # Only a race looks at trainings that go on; after the last evaluation the outcome follows.
         if self._task.settings.race and evaluation.iteration < self._task.budget.iterations:
+            self._outdated.add(before.spec.search)
             self._refresh(of=before.spec.search)
         return trial in self._running
 
@@ -196,6 +200,7 @@ class Coordinator:
             self._end(trial, Failed("\n".join([first, *traceback])), running.curve, running.seconds)
         else:
             self._unfinished[trial] = self._running.pop(trial)
+            self._outdated.add(running.spec.search)
             self.note(
                 f"{self._named(running)}: {first}; tried again, {often} of {self._task.resources.max_failures} times"
             )
@@ -245,14 +250,20 @@ class Coordinator:
         self._store.end(trial, outcome, curve, seconds)
         del self._running[trial]
         self._ended[ended.spec.search][trial] = ended
+        self._outdated.add(ended.spec.search)
         self._observer(Ended(ended))
 
     def _refresh(self, announce: bool = True, of: SearchId | None = None) -> None:
+        """Work out anew where searches stand, as far as anything has changed that this follows from."""
         for search in self._order if of is None else [of]:
             before = self._states.get(search)
-            if before is None or before.verdict is None:
-                state = self._update(search)
-                if announce and state.verdict is not None:
+            if search not in self._outdated or (before is not None and before.verdict is not None):
+                continue
+            state = self._update(search)
+            self._outdated.discard(search)
+            if state.verdict is not None:
+                self._outdated |= {other for other, s in self._states.items() if s.waiting_for}
+                if announce:
                     self._observer(Concluded(state.verdict))
 
     def _update(self, search: SearchId) -> SearchState:

@@ -1,5 +1,6 @@
 """A store that lives as long as the process: the port in its plainest form, which the tests compare others with."""
 
+from collections import Counter
 from dataclasses import replace
 
 from lrsearch.store.record import with_evaluation
@@ -12,6 +13,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._trials: dict[str, Trial] = {}
+        self._created: Counter[SearchId] = Counter()
         self._proposed: dict[SearchId, dict[type, ProposedStart]] = {}
 
     def trials(self) -> tuple[Trial, ...]:
@@ -20,8 +22,8 @@ class MemoryStore:
 
     def create(self, spec: TrialSpec) -> str:
         """Add a new trial and give its id."""
-        number = sum(trial.spec.search == spec.search for trial in self._trials.values())
-        trial = Trial(id=f"{spec.search}/{number}", spec=spec)
+        trial = Trial(id=f"{spec.search}/{self._created[spec.search]}", spec=spec)
+        self._created[spec.search] += 1
         self._trials[trial.id] = trial
         return trial.id
 
