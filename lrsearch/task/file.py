@@ -19,6 +19,8 @@ from lrsearch.task.schema import TaskBlock
 from lrsearch.task.shares import resolve_shares, unknown_targets
 
 _LARGEST_FILE = 64 * 1024
+_MOST_EVALUATIONS = 100_000
+"""Of a training: its whole curve is kept with its result."""
 
 
 def load_task(path: str | Path) -> Task:
@@ -135,7 +137,13 @@ def _budget_problems(block: TaskBlock) -> Iterator[Problem]:
             f"budget.evaluate_every is {budget.evaluate_every}, more than budget.iterations; "
             f"give at most {budget.iterations}",
         )
-    elif window > (evaluations := -(-budget.iterations // budget.evaluate_every)):
+    elif (evaluations := -(-budget.iterations // budget.evaluate_every)) > _MOST_EVALUATIONS:
+        yield Problem(
+            ("budget", "evaluate_every"),
+            f"budget.evaluate_every is {budget.evaluate_every}, which asks for {evaluations} evaluations of each "
+            f"training; give at least {-(-budget.iterations // _MOST_EVALUATIONS)}",
+        )
+    elif window > evaluations:
         yield Problem(
             ("metric", "window"),
             f"metric.window is {window}, more than the {evaluations} evaluations after iteration 0; "

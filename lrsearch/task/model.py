@@ -124,6 +124,15 @@ class Budget:
         yield from range(0, self.iterations, self.evaluate_every)
         yield self.iterations
 
+    def evaluation_after(self, iteration: int) -> int:
+        """Give the iteration of the first evaluation after one: -1 for the first of all."""
+        return min((iteration // self.evaluate_every + 1) * self.evaluate_every, self.iterations)
+
+    def is_among_last(self, iteration: int, window: int) -> bool:
+        """Whether the evaluation at an iteration is one of the last ``window``."""
+        later = -(-self.iterations // self.evaluate_every) - -(-iteration // self.evaluate_every)
+        return later < window
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from lrsearch.task.fields import Block, Count, Finite, Positive, Text, absent, wanted
+from lrsearch.task.fields import Batches, Block, Finite, Positive, Text, absent, wanted
 
 _SCHEDULE = "a class of torch.optim.lr_scheduler, such as CosineAnnealingLR, or {name: CLASS, ...}"
 _WARMUP = "a whole number of iterations of at least 1, or a fraction of them below 1"
@@ -107,7 +107,7 @@ class RecipeBlock(Block):
             "budget.iterations below 1. None unless given.",
         )
     )
-    accumulate: Count = Field(
+    accumulate: Batches = Field(
         default=1, description="Batches of each iteration: the update is by the mean of their gradients."
     )
     compile: Annotated[bool, wanted("true or false")] = Field(

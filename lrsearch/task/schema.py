@@ -5,7 +5,6 @@ The models say what is wrong in their own words (``wanted``), so that no phrase 
 """
 
 import difflib
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,32 +16,34 @@ from pydantic import (
     StringConstraints,
     Tag,
     WithJsonSchema,
-    WrapValidator,
 )
-from pydantic_core import PydanticCustomError
 
 from lrsearch.ladder import LadderName
 from lrsearch.task.fields import Block as _Block
-from lrsearch.task.fields import Count, CountOrNone, Examples, Finite, Name, Positive, Text, choice
+from lrsearch.task.fields import (
+    Count,
+    CountOrNone,
+    Examples,
+    Finite,
+    Gpus,
+    Name,
+    Positive,
+    Seconds,
+    Seeds,
+    Text,
+    choice,
+)
 from lrsearch.task.fields import absent as _absent
 from lrsearch.task.fields import wanted as _wanted
 from lrsearch.task.recipe_schema import RECIPE_TAGS, RecipeBlock
 from lrsearch.task.starts import POWERS, Rule
 
-_GPUS = "0, a fraction of one GPU such as 0.25, or a whole number"
 _START = "a number, or auto, or {from: CHOSEN.yaml, rule: RULE}"
 _NUMBER = "a number, {start: NUMBER} to search it or {of: ENTRY} to share it"
 
 Arguments = dict[str, Any]
 
 _IDENTIFIERS = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-
-
-def _whole_gpus(value: Any, inner: Callable[[Any], Any]) -> float:
-    gpus = float(inner(value))
-    if gpus > 1 and not gpus.is_integer():
-        raise PydanticCustomError("wanted", "{words}", {"words": _GPUS})
-    return gpus
 
 
 class ScalingBlock(_Block):
@@ -102,8 +103,8 @@ class ShareBlock(_Block):
 class SeedsBlock(_Block):
     """Fewer seeds while the bracket walks."""
 
-    screen: Count = Field(description="Seeds of each candidate that the bracket comes to.")
-    confirm: Count = Field(description="Seeds of the best candidate and its neighbours in the end.")
+    screen: Seeds = Field(description="Seeds of each candidate that the bracket comes to.")
+    confirm: Seeds = Field(description="Seeds of the best candidate and its neighbours in the end.")
 
 
 def _kind(value: Any) -> str | None:
@@ -266,7 +267,7 @@ class SearchesBlock(_Block):
         default=False,
         description="Whether seeds are added, for the best candidate and its ties, until the choice is resolved.",
     )
-    max_seeds: Count = Field(default=10, description="How many seeds a candidate gets at most with resolve.")
+    max_seeds: Seeds = Field(default=10, description="How many seeds a candidate gets at most with resolve.")
     race: Annotated[bool, _wanted("true or false")] = Field(
         default=False,
         description="Whether a training is ended early that lags another by a lag that lasts, stands out of its own "
@@ -278,10 +279,8 @@ class ResourcesBlock(_Block):
     """CPUs and GPUs of a worker, and when it is given up."""
 
     cpus: Count = Field(default=1, description="CPU cores of a worker, and its number of threads.")
-    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_whole_gpus), _wanted(_GPUS)] = (
-        Field(default=0.0, description="GPUs of a worker: 0, a fraction of one, or a whole number.")
-    )
-    timeout: Positive = Field(
+    gpus: Gpus = Field(default=0.0, description="GPUs of a worker: 0, a fraction of one, or a whole number.")
+    timeout: Seconds = Field(
         default_factory=_absent,
         description="Seconds without an evaluation after which a training counts as hung: it is ended and tried again. "
         "It waits for ever unless given.",
@@ -324,7 +323,7 @@ class TaskBlock(_Block):
     )
     budget: BudgetBlock = Field(description="How long a training is and how often it is evaluated.")
     seeds: Annotated[
-        Annotated[Count, Tag("<number>")] | Annotated[SeedsBlock, Tag("<seeds>")],
+        Annotated[Seeds, Tag("<number>")] | Annotated[SeedsBlock, Tag("<seeds>")],
         Discriminator(lambda value: "<seeds>" if isinstance(value, dict) else "<number>"),
     ] = Field(default=3, description="Trainings of each candidate, each with a seed of its own.")
     metric: MetricBlock = Field(

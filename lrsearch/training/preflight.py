@@ -77,8 +77,9 @@ def measure_cost(task: Task, entry: Entry) -> float:
     deciding, between = (
         _evaluation_seconds(replica, n) for n in (task.metric.examples, task.metric.curve_examples)
     )
-    evaluations = len(list(task.budget.evaluations())) - 1  # the first is shared by all candidates
     training = seconds / iterations * task.budget.iterations
+    # The evaluation at iteration 0 is shared by all candidates.
+    evaluations = -(-task.budget.iterations // task.budget.evaluate_every)
     return training + deciding + (evaluations - 1) * between
 
 

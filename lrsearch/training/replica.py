@@ -102,9 +102,7 @@ class Replica:
     def advance(self) -> Progress:
         """Train to the next evaluation; the first one of a new replica is before any update."""
         began = self._clock()
-        target = next(
-            it for it in self._task.budget.evaluations() if not self._curve or it > self._curve[-1].iteration
-        )
+        target = self._task.budget.evaluation_after(self._curve[-1].iteration if self._curve else -1)
         self._train_to(target)
         evaluation = self._evaluate() if self._is_finite() else None
         if evaluation is not None and math.isfinite(evaluation.value):
@@ -178,7 +176,7 @@ class Replica:
 
     def _evaluate(self) -> Evaluation:
         metric, budget = self._task.metric, self._task.budget
-        deciding = self._iteration in (0, *list(budget.evaluations())[-metric.window :])
+        deciding = self._iteration == 0 or budget.is_among_last(self._iteration, metric.window)
         examples = metric.examples if deciding else metric.curve_examples
         metrics = self._initial_metrics(examples) if self._iteration == 0 else self.evaluate(examples)
         if metric.name not in metrics:

@@ -310,6 +310,39 @@ BAD = [
         TASK + "resources: {gpus: 1.5}\n",
         ":6:13 resources.gpus is 1.5; give 0, a fraction of one GPU such as 0.25, or a whole number",
     ),
+    (
+        TASK + "resources: {timeout: 10m}\n",
+        ':6:13 resources.timeout is "10m"; give a number of seconds above 0, such as 600, and at most 1e9',
+    ),
+    (
+        TASK + "resources: {timeout: 1e300}\n",
+        ":6:13 resources.timeout is 1e+300; give a number of seconds above 0, such as 600, and at most 1e9",
+    ),
+    (
+        TASK.replace("iterations: 100", "iterations: 9223372036854775807"),
+        ":3:10 budget.iterations is 9223372036854775807; give a whole number of at most 100000000",
+    ),
+    (
+        TASK.replace("iterations: 100", "iterations: 1e300"),
+        ":3:10 budget.iterations is 1e+300; give a whole number of at most 100000000",
+    ),
+    (
+        TASK.replace("iterations: 100", "iterations: 10000001"),
+        ":3:32 budget.evaluate_every is 10, which asks for 1000001 evaluations of each training; give at least 101",
+    ),
+    (TASK + "seeds: 10000000\n", ":6:1 seeds is 10000000; give a whole number of at most 1000"),
+    (
+        TASK + "seeds: {screen: 2, confirm: 1001}\n",
+        ":6:20 seeds.confirm is 1001; give a whole number of at most 1000",
+    ),
+    (
+        TASK + "search: {resolve: true, max_seeds: 1e9}\n",
+        ":6:25 search.max_seeds is 1000000000; give a whole number of at most 1000",
+    ),
+    (
+        TASK + "recipe: {accumulate: 10001}\n",
+        ":6:10 recipe.accumulate is 10001; give a whole number of at most 10000",
+    ),
     (TASK + "resources: {gpu: 1}\n", ":6:13 resources.gpu is not a key here; did you mean gpus?"),
 ]
 
