@@ -66,9 +66,7 @@ def normal(mean: Tensor, variance: Tensor, ratio: Scalar, eps: float, eps_placem
     return mean.div(standard_error(variance, ratio, eps, eps_placement, math.sqrt(2))).erf_().abs_()
 
 
-def logistic(
-    mean: Tensor, variance: Tensor, ratio: Scalar, eps: float, eps_placement: EpsPlacement
-) -> Tensor:
+def logistic(mean: Tensor, variance: Tensor, ratio: Scalar, eps: float, eps_placement: EpsPlacement) -> Tensor:
     r"""The closed form that section 2.1 leaves as future work: a logistic distribution of the same variance.
 
     .. math:: s = 2 |F(m) - 1/2| = \tanh(|m| \pi / (2 \sqrt 3 \sigma)),

@@ -93,9 +93,7 @@ class CProp(Optimizer):
         implementation: Implementation = "auto",
     ) -> None:
         if isinstance(optimizer, CProp):
-            raise TypeError(
-                "optimizer is a CProp, so it is wrapped already; give the bare torch.optim.Optimizer"
-            )
+            raise TypeError("optimizer is a CProp, so it is wrapped already; give the bare torch.optim.Optimizer")
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer is {optimizer!r}; give an instance of torch.optim.Optimizer")
         check_eps(eps)
@@ -290,9 +288,7 @@ class CProp(Optimizer):
         # A closure may give any parameter its first gradient. Where c is infinite nothing is scaled.
         copies: dict[Tensor, Tensor] = {}
         for group in self.param_groups:
-            moving = [
-                p for p in group["params"] if p.grad is not None or (every_parameter and p.requires_grad)
-            ]
+            moving = [p for p in group["params"] if p.grad is not None or (every_parameter and p.requires_grad)]
             if moving and not math.isinf(self._options(group)[1]):
                 new = [torch.empty_like(p) for p in moving]
                 torch._foreach_copy_(new, moving)

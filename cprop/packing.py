@@ -46,9 +46,7 @@ def _packed(parameters: list[Columns], elements: int) -> Iterator[Columns]:
     sizes = [columns[0].numel() for columns in parameters]
     pieces = [
         tuple(piece.view(columns[0].shape) for piece in split)
-        for columns, *split in zip(
-            parameters, *(torch.split_with_sizes(row, sizes) for row in rows), strict=True
-        )
+        for columns, *split in zip(parameters, *(torch.split_with_sizes(row, sizes) for row in rows), strict=True)
     ]
     torch._foreach_copy_([t for p in pieces for t in p], [t for p in parameters for t in p])
     yield rows

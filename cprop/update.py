@@ -53,9 +53,7 @@ class BlockUpdate:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def __call__(
-        self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None
-    ) -> None:
+    def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None) -> None:
         """Update moments and parameters in place; the moments are then worth ``n`` gradients.
 
         Parameters that come with a copy from before their update have that scaled. With ``sgd`` they come without, and

@@ -192,9 +192,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_writer_is_refused_in_this_process(opened: Open) -> None:
     opened()
-    named = (
-        rf"another lrsearch \(process {os.getpid()} on .*, since .* UTC\) is writing to the study digits; "
-    )
+    named = rf"another lrsearch \(process {os.getpid()} on .*, since .* UTC\) is writing to the study digits; "
     with pytest.raises(StudyLockedError, match=f"{named}.*status digits"):
         opened()
 
