@@ -207,6 +207,26 @@ LIGHT = {
 }
 
 
+NEED_LESS = {
+    "the store": ("lrsearch.store.optuna", ("torch", "ray", "scipy.special", "matplotlib")),
+    "a look at a study": (
+        "lrsearch.studies, lrsearch.report.tables",
+        ("torch", "ray", "scipy.special", "optuna"),
+    ),
+    "the verdict": ("lrsearch.verdict.regret", ("torch", "ray", "optuna", "scipy.stats")),
+    "to begin a run": ("lrsearch.run", ("torch", "ray", "optuna", "scipy.special", "matplotlib")),
+    "to begin with Ray": ("lrsearch.engine.cluster", ("torch", "ray.tune", "pandas", "scipy")),
+}
+
+
+@pytest.mark.parametrize("case", NEED_LESS)
+def test_what_is_waited_for_imports_no_more_than_it_needs(case: str) -> None:
+    modules, unneeded = NEED_LESS[case]
+    code = f"import {modules}\nimport sys\nprint([n for n in {unneeded} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("case", LIGHT)
 def test_it_loads_nothing_heavy(case: str) -> None:
     code = f"{LIGHT[case]}\nimport sys\nprint('loaded', [n for n in {HEAVY} if n in sys.modules])"
