@@ -3,6 +3,7 @@
 A fork begins in a hundredth of the time that a new interpreter takes, and is as much a process of its own.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -128,6 +129,8 @@ def start(
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _end_with_parent()
         os.environ["TORTURE_PACE"] = str(pace)
         # As from a shell: a signal may end the process, which is the command's own.
         sys.argv = ["lrsearch", *_arguments(root, task, engine, more)]
@@ -144,6 +147,12 @@ def start(
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status or 0)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the torture ends, however that comes about."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def start_afresh(

@@ -11,6 +11,7 @@ right to mount a file system, or the data sets of tasks/ (LRSEARCH_DATA).
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -63,6 +64,7 @@ def main() -> int:
     names = list(ROWS) if "all" in arguments.rows else arguments.rows
     if arguments.afresh:
         write(arguments.results, (one for one in read(arguments.results) if one.row not in names))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended
     good = [_do(ROWS[name], arguments.times, arguments.seed, arguments.results) for name in names]
     return 0 if all(good) else 1
 
