@@ -131,7 +131,7 @@ def run(
             )  # what is wrong with them shows before anything is written
             check_current(code_files(task))
             finished = _finished(task, place)
-            with _starting(task, engine, address) if finished is None else nullcontext() as local:
+            with _starting(engine, address) if finished is None else nullcontext() as local:
                 with uncollected():
                     identity = finished or with_data(identity_of(task), _check(task, engine, address))
                 termination.check()
@@ -199,7 +199,7 @@ def make_engine(
 
 
 @contextmanager
-def _starting(task: Task, engine: EngineName, address: str | None) -> Iterator[LocalRay | None]:
+def _starting(engine: EngineName, address: str | None) -> Iterator[LocalRay | None]:
     """Ray of this machine, started while the task is tried and the study opened; None where there is none to start.
 
     What is wrong with the task is said at once, and Ray stops when it has started.
@@ -207,8 +207,7 @@ def _starting(task: Task, engine: EngineName, address: str | None) -> Iterator[L
     if engine != "ray" or address is not None or _runs_already():
         yield None
         return
-    resources = task.resources
-    local = LocalRay(preload=resources.cpus == 1 and not resources.gpus)
+    local = LocalRay()
     try:
         yield local
     finally:

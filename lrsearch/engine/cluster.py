@@ -5,7 +5,7 @@ import os
 import pickle
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def connected(
     if local is None and ray.is_initialized():
         yield
     elif address is None:
-        local = local or LocalRay(preload=False)
+        local = local or LocalRay()
         # Whatever happens, Ray's processes go with the run, also when Ctrl-C falls into the start.
         try:
             local.wait()
@@ -80,12 +80,8 @@ def connected(
             ray.shutdown()
 
 
-def start_here(preloaded: Sequence[str]) -> None:
-    """Start Ray on this machine.
-
-    Args:
-        preloaded: modules that its processes import as soon as they are there.
-    """
+def start_here() -> None:
+    """Start Ray on this machine."""
     _keep_token_private()
     ray.init(
         address="local",
@@ -93,7 +89,6 @@ def start_here(preloaded: Sequence[str]) -> None:
         log_to_driver=False,
         logging_level=logging.ERROR,
         num_cpus=processors(),
-        _system_config={"preload_python_modules": list(preloaded)} if preloaded else None,
     )
 
 

@@ -4,26 +4,19 @@ import os
 import threading
 from pathlib import Path
 
-PRELOADED = "lrsearch.engine.preloaded"
-"""What workers import as soon as they are there, instead of when they get their first training."""
-
 
 class LocalRay:
     """Starts Ray in a thread of its own, which stops it too.
 
     The thread lives as long as Ray: on Linux the kernel ends Ray's processes with the thread that began them, so
     whatever becomes of this process, they go with it.
-
-    Args:
-        preload: whether every processor will have a worker, so that Ray's idle processes may become ready for it.
     """
 
-    def __init__(self, preload: bool) -> None:
+    def __init__(self) -> None:
         # Or Ray takes SIGTERM for a crash: it writes stack traces and aborts.
         os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
         if folder := os.environ.get("LRSEARCH_DATA"):
             os.environ["LRSEARCH_DATA"] = str(Path(folder).resolve())  # workers run in a folder of Ray's
-        self._preload = preload
         self._started = threading.Event()
         self._over = threading.Event()
         self._error: BaseException | None = None
@@ -50,7 +43,7 @@ class LocalRay:
         from lrsearch.engine.cluster import start_here, stop_here
 
         try:
-            start_here([PRELOADED] if self._preload else [])
+            start_here()
         except BaseException as error:
             self._error = error
         self._started.set()
