@@ -355,7 +355,7 @@ def _results(
 ) -> tuple[dict[str, Any], tuple[Path, ...]]:
     """Write the results, unless chosen.yaml says the same already: then it also says with what and when it was made."""
     page = place.folder / "report.html"
-    with suppress(OSError, yaml.YAMLError):
+    with suppress(OSError, yaml.YAMLError, ValueError, RecursionError):  # of it nothing is needed
         kept = yaml.safe_load(place.chosen.read_text(encoding="utf-8"))
         if (
             isinstance(kept, dict)

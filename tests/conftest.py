@@ -11,6 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fuzz", max_examples=1000, deadline=None)
+"""``--hypothesis-profile=fuzz``: ten times what is usual."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,9 @@
-"""Whatever a file holds, it becomes a task or one line that begins with its name."""
+"""Whatever a file holds, it becomes a task or one line that begins with its name.
+
+A run of all tests takes 100 files of each kind; 1,000 of each:
+
+    pytest tests/task/test_fuzz.py tests/cli/test_fuzz_commands.py --hypothesis-profile=fuzz
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -89,7 +94,7 @@ def test_any_mixture_of_what_yaml_is_made_of(text: str) -> None:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 def test_a_good_file_with_a_few_places_changed(data: st.DataObject) -> None:
     text = GOOD
     for _ in range(data.draw(st.integers(1, 3))):
@@ -100,11 +105,46 @@ def test_a_good_file_with_a_few_places_changed(data: st.DataObject) -> None:
 
 
 @given(st.sampled_from(range(GOOD.count(": "))), values)
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_a_good_file_with_any_value_for_one_of_its_keys(place: int, value: str) -> None:
     parts = GOOD.split(": ")
     before, rest = ": ".join(parts[: place + 1]), ": ".join(parts[place + 1 :])
     becomes_a_task_or_one_line(f"{before}: {value}{rest[_length_of_value(rest) :]}")
+
+
+OPENING = ["[", "{a: ", "- ", "? ", "a:\n ", "!!seq [", "&a [", "- - ", "{? ", "|\n ", "'", '"\\"']
+NUMBERS = [
+    "9223372036854775808",
+    "-9223372036854775809",
+    "1e308",
+    "1e-320",
+    "-0.0",
+    "0b1",
+    "1_0",
+    "1:30",
+    "²",
+]
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["", "name: ", "optimizers: ", "optimizers:\n  sgd: ", GOOD]),
+    st.lists(st.sampled_from(OPENING), min_size=1, max_size=4).map("".join),
+    st.integers(1, 20_000),
+    st.booleans(),
+)
+def test_any_depth(before: str, opening: str, depth: int, closed: bool) -> None:
+    inside = opening * depth
+    closing = inside[::-1].translate({ord("["): "]", ord("{"): "}"}) if closed else ""
+    becomes_a_task_or_one_line(before + inside + closing)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(range(GOOD.count(": "))), st.one_of(st.sampled_from(NUMBERS), st.floats().map(repr)))
+def test_any_number_for_any_key(place: int, number: str) -> None:
+    parts = GOOD.split(": ")
+    before, rest = ": ".join(parts[: place + 1]), ": ".join(parts[place + 1 :])
+    becomes_a_task_or_one_line(f"{before}: {number}{rest[_length_of_value(rest) :]}")
 
 
 def _length_of_value(text: str) -> int:
@@ -123,9 +163,33 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz") / "mine.yaml"
 
 
-@settings(deadline=None)
-@given(content=st.binary(max_size=200))
-def test_any_bytes(path: Path, content: bytes) -> None:
+def is_refused_or_fine(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     line = refusal(lambda: load_task(path))
     assert line is None or (line.startswith(str(path)) and line.isprintable())
+
+
+@settings(deadline=None)
+@given(content=st.binary(max_size=2000))
+@example(b"\xff\xfe")
+@example(b"\x00" * 70_000)
+@example(b"name: \xed\xa0\x80")
+def test_any_bytes(path: Path, content: bytes) -> None:
+    is_refused_or_fine(path, content)
+
+
+FILES = sorted((Path(__file__).parents[2] / "tasks").glob("*.yaml"))
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_real_file_with_bytes_changed(path: Path, data: st.DataObject) -> None:
+    content = data.draw(st.sampled_from(FILES)).read_bytes()
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(content)))
+        end = data.draw(st.integers(start, min(len(content), start + 40)))
+        instead = data.draw(
+            st.one_of(st.binary(max_size=4), st.just(content[start:end] * 2), st.just(content[:start]))
+        )
+        content = content[:start] + instead + content[end:]
+    is_refused_or_fine(path, content)
