@@ -4,9 +4,9 @@
     python benchmarks/torture/torture.py ROW ...          these rows
     python benchmarks/torture/torture.py table            write the table into docs/reliability.md
 
-What is done is on record in results.jsonl beside this file, a line a repetition; called again it goes on, and
-with --afresh begins the rows anew. Exits with 1 if a promise did not hold. Needs Linux; some rows need PostgreSQL, the
-right to mount a file system, or the data sets of tasks/ (LRSEARCH_DATA).
+What is done is on record in results.jsonl beside this file, a line a repetition; called again it goes on. --afresh
+begins the rows anew, --again repeats what was wrong of them. Exits with 1 if a promise did not hold. Needs Linux; some
+rows need PostgreSQL, the right to mount a file system, or the data sets of tasks/ (LRSEARCH_DATA).
 """
 
 import argparse
@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 
 import boundaries
@@ -57,13 +58,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=HERE / "results.jsonl")
     parser.add_argument("--afresh", action="store_true", help="forget what is on record of these rows")
+    parser.add_argument(
+        "--again", action="store_true", help="forget what was wrong of them, once that is mended"
+    )
     arguments = parser.parse_args()
     if "table" in arguments.rows:
         PAGE.write_text(rendered(PAGE.read_text(), ROWS, read(arguments.results)))
         return 0
     names = list(ROWS) if "all" in arguments.rows else arguments.rows
-    if arguments.afresh:
-        write(arguments.results, (one for one in read(arguments.results) if one.row not in names))
+    if arguments.afresh or arguments.again:
+        forgotten = [
+            one for one in read(arguments.results) if one.row in names and (arguments.afresh or one.wrong)
+        ]
+        write(arguments.results, (one for one in read(arguments.results) if one not in forgotten))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended
     good = [_do(ROWS[name], arguments.times, arguments.seed, arguments.results) for name in names]
     return 0 if all(good) else 1
@@ -73,7 +80,7 @@ def _do(row: Row, times: int | None, seed: int, file: Path) -> bool:
     """Repeat a row until it is done; whether all that it promises held."""
     done = [one for one in read(file) if one.row == row.name and one.seed == seed]
     while not _enough(row, done, times):
-        number = len(done)
+        number = next(n for n in count() if n not in {one.number for one in done})
         scratch = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
         result = repeat(row, number, seed, scratch)
         append(file, result)
