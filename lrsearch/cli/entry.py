@@ -27,8 +27,6 @@ def run_command(given: Sequence[str]) -> int:
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         say("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
-    if debug:
-        sys.excepthook = show
     given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"] or ["--help"]
     try:
         status = app(given, prog_name="lrsearch", standalone_mode=False)
@@ -62,6 +60,9 @@ def run_command(given: Sequence[str]) -> int:
         what = " ".join(str(error).split())[:300]
         say(f"lrsearch failed: {type(error).__name__}: {what}; run it again with --debug to see where")
         return 1
+    finally:
+        if debug:
+            sys.excepthook = show  # at last, as the parser sets one of its own when it is called
     return status if isinstance(status, int) else 0
 
 

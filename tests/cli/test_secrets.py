@@ -2,10 +2,15 @@
 
 import os
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 from cli_runs import LRSEARCH, PATIENCE, write_task
+
+from lrsearch.cli import main
 
 SECRET = "canary7"
 """The password of the tests' server, and of those there are not."""
@@ -53,11 +58,12 @@ def call(tmp_path: Path):
     return run
 
 
-def holds_secret(folder: Path) -> list[str]:
+def holds_secret(folder: Path, *secrets: str) -> list[str]:
     return [
         str(path.relative_to(folder))
         for path in folder.rglob("*")
-        if SECRET in path.name or (path.is_file() and SECRET.encode() in path.read_bytes())
+        for secret in secrets or (SECRET,)
+        if secret in path.name or (path.is_file() and secret.encode() in path.read_bytes())
     ]
 
 
@@ -84,6 +90,34 @@ def test_in_the_traceback_of_debug(call, given: str) -> None:
     assert "Traceback" in said
     assert "127.0.0.1" in said
     assert SECRET not in said
+
+
+@pytest.fixture
+def debugged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Call a command with ``--debug`` in this process; give all that it says, also as Python does where it raises."""
+    write_task(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # ``--debug`` sets it
+
+    def run(*arguments: str) -> str:
+        try:
+            main([*arguments, "--debug"])
+        except Exception:
+            sys.excepthook(*sys.exc_info())
+        return "".join(capfd.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize("url", GONE.values(), ids=GONE)
+def test_in_the_traceback_of_any_command(debugged, tmp_path: Path, url: str) -> None:
+    for command in COMMANDS:
+        said = debugged(*command, "--storage", url)
+        assert ("Traceback" in said) == ("--dry-run" not in command), command
+        assert SECRET not in said, command
+    assert holds_secret(tmp_path) == []
 
 
 @pytest.mark.parametrize("arguments", [(GONE["no server"],), (f"--storrage={GONE['no server']}",)])
@@ -113,4 +147,56 @@ def test_where_all_goes_well(call, cli, tmp_path: Path, postgres_database: str, 
     with engine.connect() as connection:
         for table in sqlalchemy.inspect(engine).get_table_names():
             assert SECRET not in str(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
+    engine.dispose()
+
+
+ODD = "c@nary8:/?#%+ =&ü"
+"""A password that means something else wherever it is not coded."""
+WRITTEN = {ODD, quote(ODD), quote(ODD, safe=""), quote_plus(ODD), "nary8"}
+
+
+@pytest.fixture(scope="module")
+def odd_role(postgres_server: str) -> str:
+    """The server, for a role whose password is odd; the URL is without either."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(
+            sqlalchemy.text(f"CREATE ROLE odd LOGIN SUPERUSER PASSWORD '{ODD}'".replace(":", r"\:"))
+        )
+    engine.dispose()
+    return postgres_server.rpartition("@")[2].partition("/")[0]
+
+
+@pytest.mark.parametrize("form", ["in front of the @", "in the query", "in the query, with plus signs"])
+@pytest.mark.parametrize("goes", ["well", "wrong in the workload", "wrong in the storage"])
+def test_an_odd_password(
+    debugged, tmp_path: Path, odd_role: str, postgres_database: str, form: str, goes: str
+) -> None:
+    import sqlalchemy
+
+    name = postgres_database.rpartition("/")[2]
+    place = f"{odd_role}/{'nosuch' if goes == 'wrong in the storage' else name}"
+    url = {
+        "in front of the @": f"postgresql+psycopg://odd:{quote(ODD, safe='')}@{place}",
+        "in the query": f"postgresql+psycopg://{place}?user=odd&password={quote(ODD, safe='')}",
+        "in the query, with plus signs": f"postgresql+psycopg://{place}?user=odd&password={quote_plus(ODD)}",
+    }[form]
+    if goes == "wrong in the workload":
+        python = tmp_path / "valley.py"
+        raising = "Noise.drawn += 1\n        if seed:\n            raise RuntimeError(2 * 'again')"
+        python.write_text(python.read_text().replace("Noise.drawn += 1", raising))
+    said = "".join(debugged(*command, "--storage", url) for command in COMMANDS)
+    assert "psycopg" in said or goes != "wrong in the storage"
+    assert ("againagain" in said) == (goes == "wrong in the workload")
+    assert ("valley.html" in said or "chosen.yaml" in said) == (goes == "well")
+    for secret in WRITTEN:
+        assert secret not in said
+    assert holds_secret(tmp_path, *WRITTEN) == []
+    engine = sqlalchemy.create_engine(postgres_database)
+    with engine.connect() as connection:
+        for table in sqlalchemy.inspect(engine).get_table_names():
+            rows = str(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
+            assert [secret for secret in WRITTEN if secret in rows] == []
     engine.dispose()
