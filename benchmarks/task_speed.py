@@ -27,7 +27,7 @@ from rich.table import Table
 from lrsearch import load_task
 from lrsearch.task.model import Precision, Recipe, Task
 from lrsearch.training.optimizers import make_optimizer, stand_ins
-from lrsearch.training.recipe import autocast, clip_gradient, set_precision
+from lrsearch.training.update import autocast, clip_gradient, set_precision
 from lrsearch.training.workloads import make_workload
 from lrsearch.workload import Workload, indexed, moved
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from cprop.measures import FLOOR, error_ratio
+from cprop.measures import error_ratio
 from cprop.packing import Columns, flattened
 from cprop.sgd import PlainSGD
-from cprop.update import Settings
+from cprop.update import Settings, update_with
 
 
 @functools.cache
@@ -64,29 +64,8 @@ def _factors(eps: float, dtype: torch.dtype) -> Callable[[Tensor], tuple[Tensor,
 @functools.cache
 def _compiled(settings: Settings) -> Callable[[Columns, list[Tensor]], None]:
     def update(columns: Columns, scalars: list[Tensor]) -> None:
-        _update(settings, columns, *scalars)
+        update_with(settings, columns, *scalars)
 
     # torch.compile gives up on a code object after 8 variants, so no two settings share one.
     update.__code__ = update.__code__.replace()
     return torch.compile(update, dynamic=True)
-
-
-def _update(settings: Settings, columns: Columns, a: Tensor, ratio: Tensor, c: Tensor, *sgd: Tensor) -> None:
-    grad, mean, second, parameter, *before = columns
-    grad = grad.to(mean.dtype)
-    if settings.second == "magnitude":
-        mean.lerp_(grad, a)
-        second.lerp_(grad.abs(), a)
-    else:
-        deviation = grad - mean
-        mean.add_(a * deviation)
-        second.copy_((1 - a) * (second + a * deviation * deviation) + FLOOR)
-    if not before and not sgd:
-        return
-    scale = settings.scale(mean, second, ratio, c)
-    current = parameter.to(mean.dtype)
-    if sgd:
-        step, decay = sgd
-        parameter.copy_(current + scale * step * (grad + decay * current))
-    else:
-        parameter.copy_(torch.lerp(before[0].to(mean.dtype), current, scale))

@@ -53,7 +53,9 @@ class BlockUpdate:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def __call__(self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None) -> None:
+    def __call__(
+        self, parameters: Sequence[Columns], n: Tensor, c: float, sgd: PlainSGD | None = None
+    ) -> None:
         """Update moments and parameters in place; the moments are then worth ``n`` gradients.
 
         Parameters that come with a copy from before their update have that scaled. With ``sgd`` they come without, and
@@ -95,3 +97,37 @@ class BlockUpdate:
             current.addcmul_(direction, scale, value=sgd.step)
         if current is not parameter:
             parameter.copy_(current)
+
+
+def update_with(
+    settings: Settings, columns: Columns, a: Tensor, ratio: Tensor, c: Tensor, *sgd: Tensor
+) -> None:
+    """Update moments and parameters in place by numbers that are tensors, and may differ from row to row.
+
+    Args:
+        settings: of the optimizer.
+        columns: gradient, mean, second moment, parameter and, unless ``sgd`` is given, the parameter's copy from before
+            its update; tensors of one shape.
+        a: one over what the moments are worth; ``a``, ``ratio`` and ``c`` broadcast with the columns.
+        ratio: what ``error_ratio`` gives.
+        c: finite.
+        sgd: step and decay of a ``PlainSGD`` that is made here.
+    """
+    grad, mean, second, parameter, *before = columns
+    grad = grad.to(mean.dtype)
+    if settings.second == "magnitude":
+        mean.lerp_(grad, a)
+        second.lerp_(grad.abs(), a)
+    else:
+        deviation = grad - mean
+        mean.add_(a * deviation)
+        second.copy_((1 - a) * (second + a * deviation * deviation) + FLOOR)
+    if not before and not sgd:
+        return
+    scale = settings.scale(mean, second, ratio, c)
+    current = parameter.to(mean.dtype)
+    if sgd:
+        step, decay = sgd
+        parameter.copy_(current + scale * step * (grad + decay * current))
+    else:
+        parameter.copy_(torch.lerp(before[0].to(mean.dtype), current, scale))

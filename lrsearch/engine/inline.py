@@ -1,23 +1,26 @@
-"""Trains one replica after the other in this process, without Ray: for tests, debugging and profiling."""
+"""Trains replicas in this process, without Ray: for tests, debugging and profiling, and for one GPU by packs."""
 
 from pathlib import Path
 
+from lrsearch.engine.passing_on import pass_on
 from lrsearch.engine.watchdog import HungError, Watchdog
 from lrsearch.ports import Dispatcher
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file, name_of_run, remove_checkpoints, take_over
+from lrsearch.training.packs.pack import Pack
+from lrsearch.training.packs.size import pack_size
 from lrsearch.training.train import train
-from lrsearch.trial import Failed, Trial
+from lrsearch.trial import Trial
 
 
 class InlineEngine:
-    """Runs replicas in this process.
+    """Runs replicas in this process, one after the other or in a pack.
 
     Args:
         checkpoints: the folder for checkpoints.
     """
 
-    workers = 1
+    workers = 1  # of a pack, each replica is said to take its share of the time
 
     def __init__(self, checkpoints: Path) -> None:
         self._checkpoints = checkpoints
@@ -29,33 +32,60 @@ class InlineEngine:
             TrainingError: trainings fail all in the same way, or one hangs and cannot be ended.
         """
         checkpoints = take_over(self._checkpoints, name_of_run())
+        if dispatcher.done():
+            return
+        size = pack_size(task)
         with Watchdog(task.resources.timeout) as watchdog:
-            while (trial := dispatcher.ask()) is not None:
-                checkpoint = checkpoint_file(checkpoints, trial.id)
-                try:
-                    with watchdog.watching(trial.id):
-                        if not _trained(task, trial, checkpoint, dispatcher, watchdog):
-                            continue
-                except HungError as hung:
-                    dispatcher.lost(trial.id, str(hung))
-                    watchdog.check_gone(trial.id)
+            if size == 1:
+                _run_one_by_one(task, dispatcher, checkpoints, watchdog)
+            else:
+                _run_packed(task, size, dispatcher, checkpoints, watchdog)
+
+
+def _run_one_by_one(task: Task, dispatcher: Dispatcher, checkpoints: Path, watchdog: Watchdog) -> None:
+    while (trial := dispatcher.ask()) is not None:
+        checkpoint = checkpoint_file(checkpoints, trial.id)
+        try:
+            with watchdog.watching(trial.id):
+                if not _trained(task, trial, checkpoint, dispatcher, watchdog):
                     continue
-                remove_checkpoints(checkpoint)  # not before its outcome is on record
+        except HungError as hung:
+            dispatcher.lost(trial.id, str(hung))
+            watchdog.check_gone(trial.id)
+            continue
+        remove_checkpoints(checkpoint)  # not before its outcome is on record
+
+
+def _run_packed(task: Task, size: int, dispatcher: Dispatcher, checkpoints: Path, watchdog: Watchdog) -> None:
+    pack = Pack(task)
+    while True:
+        while len(pack) < size and (trial := dispatcher.ask()) is not None:
+            pack.add(trial.id, trial.spec, checkpoint_file(checkpoints, trial.id))
+        if not len(pack):
+            return
+        names = pack.names
+        try:
+            with watchdog.watching(", ".join(names)):
+                reached = pack.advance()
+        except HungError as hung:
+            # Which of them hung is not known, and what was half done is not to be trusted.
+            for name in names:
+                dispatcher.lost(name, str(hung))
+            pack = Pack(task)
+            continue
+        for name, progress in reached:
+            over = pass_on(dispatcher, name, progress)
+            if over is not None:
+                pack.drop(name)
+            if over:
+                remove_checkpoints(checkpoint_file(checkpoints, name))
 
 
 def _trained(task: Task, trial: Trial, checkpoint: Path, dispatcher: Dispatcher, watchdog: Watchdog) -> bool:
     """Train a replica; give whether it has ended, or is not wanted any more."""
     for progress in train(task, trial.spec, checkpoint):
         with watchdog.paused():  # what is written to the study is written whole
-            for line in progress.notes:
-                dispatcher.note(line)
-            if progress.evaluation is not None and not dispatcher.report(
-                trial.id, progress.evaluation, progress.seconds
-            ):
-                return True
-            if isinstance(progress.outcome, Failed) and progress.transient:
-                dispatcher.lost(trial.id, progress.outcome.error)
-                return False
-            if progress.outcome is not None:
-                return dispatcher.tell(trial.id, progress.outcome, progress.curve, progress.seconds)
+            over = pass_on(dispatcher, trial.id, progress)
+        if over is not None:
+            return over
     raise AssertionError("a training ended without an outcome")

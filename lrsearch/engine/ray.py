@@ -40,6 +40,9 @@ from lrsearch.training.train import train
 from lrsearch.trial import Failed
 
 _PROGRESS = "progress"
+NO_PACKS = (
+    "resources.pack: Ray's workers train one replica at a time as yet; --engine inline trains packs, on one device"
+)
 _WATCH_SECONDS = 0.5
 
 
@@ -87,6 +90,8 @@ class RayEngine:
         """
         if dispatcher.done():
             return
+        if (task.resources.pack or 1) > 1:
+            dispatcher.note(NO_PACKS)
         run = name_of_run()
         checkpoints = take_over(self._checkpoints, run)
         sent = folder_to_send(task, self._working_dir) if self._address else None

@@ -76,10 +76,15 @@ MOST = 100_000_000
 MOST_SEEDS = 1000
 MOST_BATCHES = 10_000
 MOST_SECONDS = 1e9
+MOST_IN_A_PACK = 1000
 
 Count = Annotated[int, Field(ge=1, le=MOST), WrapValidator(whole), counted(1, MOST)]
 CountOrNone = Annotated[int, Field(ge=0, le=MOST), WrapValidator(whole), counted(0, MOST)]
 Seeds = Annotated[int, Field(ge=1, le=MOST_SEEDS), WrapValidator(whole), counted(1, MOST_SEEDS)]
+Pack = Annotated[
+    Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_IN_A_PACK), WrapValidator(whole)],
+    wanted(f"auto, or a whole number from 1 to {MOST_IN_A_PACK}"),
+]
 Examples = Annotated[
     Literal["all"] | Annotated[int, Field(ge=1), WrapValidator(whole)],
     wanted("all, or a whole number of at least 1"),

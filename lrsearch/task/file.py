@@ -15,7 +15,7 @@ from lrsearch.task.entries import EntryReader
 from lrsearch.task.format import Checked, check_format
 from lrsearch.task.model import Budget, Entry, Metric, Resources, SearchSettings, Task
 from lrsearch.task.recipe import recipe_of, recipe_problems
-from lrsearch.task.schema import TaskBlock
+from lrsearch.task.schema import ResourcesBlock, TaskBlock
 from lrsearch.task.shares import resolve_shares, unknown_targets
 
 _LARGEST_FILE = 64 * 1024
@@ -69,7 +69,7 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         seeds=block.seeds if isinstance(block.seeds, int) else block.seeds.confirm,
         settings=_settings(block),
         recipe=recipe_of(block.recipe),
-        resources=Resources(**block.resources.model_dump()),
+        resources=_resources(block.resources),
         positions=document.positions,
         shown_as=shown_as or str(path),
     )
@@ -235,3 +235,8 @@ def _beside(path: Path) -> str:
         files = []
     near = difflib.get_close_matches(str(path), files, n=1)
     return f"did you mean {near[0]}?" if near else "check the path, or write a first task with: lrsearch init"
+
+
+def _resources(block: ResourcesBlock) -> Resources:
+    given = block.model_dump()
+    return Resources(**{**given, "pack": None if given["pack"] == "auto" else given["pack"]})

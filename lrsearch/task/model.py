@@ -238,12 +238,14 @@ class Resources:
         gpus: GPUs; may be a fraction of one.
         timeout: seconds without an evaluation after which a training counts as hung; None waits for ever.
         max_failures: how often a training that was cut off is tried again.
+        pack: how many replicas a worker trains side by side; None for as many as are best there.
     """
 
     cpus: int = 1
     gpus: float = 0.0
     timeout: float | None = None
     max_failures: int = 3
+    pack: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from lrsearch.task.fields import (
     Finite,
     Gpus,
     Name,
+    Pack,
     Positive,
     Seconds,
     Seeds,
@@ -288,6 +289,10 @@ class ResourcesBlock(_Block):
     max_failures: CountOrNone = Field(
         default=3,
         description="How often a training is tried again whose worker died or hung, or that had no room or no memory.",
+    )
+    pack: Pack = Field(
+        default="auto",
+        description="How many replicas a worker trains side by side: auto finds what is best (1 on CPUs), 1 is off.",
     )
 
 

@@ -31,7 +31,7 @@ from lrsearch.training.checkpoint import (
 from lrsearch.training.device import training_device
 from lrsearch.training.live_trial import LiveTrial
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
-from lrsearch.training.recipe import set_precision
+from lrsearch.training.update import set_precision
 from lrsearch.training.workloads import check_callable, find_callable, seed_everything
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
 

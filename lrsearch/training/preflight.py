@@ -15,8 +15,8 @@ from lrsearch.training.groups import GroupError
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.optimizers import check_names, check_optimizers, make_optimizer, stand_ins
 from lrsearch.training.progress import Progress
-from lrsearch.training.recipe import autocast, compiling, prepare_model
 from lrsearch.training.replica import Replica
+from lrsearch.training.update import autocast, compiling, prepare_model
 from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import NOT_FINITE_AT_FIRST, Diverged, SearchId, TrialSpec
 from lrsearch.workload import Workload, indexed

@@ -17,7 +17,7 @@ from lrsearch.task.model import Searched, Task
 from lrsearch.task.starts import RangeTest
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
-from lrsearch.training.recipe import clip_gradient, prepare_model, set_precision, take_gradient
+from lrsearch.training.update import clip_gradient, prepare_model, set_precision, take_gradient
 from lrsearch.training.workloads import described, make_workload, where_raised
 from lrsearch.trial import SearchId
 from lrsearch.workload import indexed
@@ -121,7 +121,7 @@ def _losses(
         lowest = min(lowest, smoothed)
         if smoothed > STOP_ABOVE * lowest > 0:
             return
-        clip_gradient(task.recipe, parameters)
+        clip_gradient(task.recipe.gradient_clip, parameters)
         optimizer.step()
 
 

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import (
@@ -21,7 +22,8 @@ from lrsearch.training.checkpoint import (
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
-from lrsearch.training.recipe import (
+from lrsearch.training.schedules import make_schedule
+from lrsearch.training.update import (
     autocast,
     clip_gradient,
     compiling,
@@ -29,7 +31,6 @@ from lrsearch.training.recipe import (
     set_precision,
     take_gradient,
 )
-from lrsearch.training.schedules import make_schedule
 from lrsearch.training.workloads import find_callable, make_workload
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec
 from lrsearch.workload import indexed, moved
@@ -59,23 +60,23 @@ class Replica:
         torch.set_num_threads(task.resources.cpus)
         set_precision(task.recipe.precision)
         self._task = task
-        self._spec = spec
+        self.spec = spec
         self._checkpoint = checkpoint
         self._clock = clock
         self._device = training_device(task)
         began = clock()
-        self._workload = make_workload(task, spec.search.entry, spec.seed).to(self._device)
-        self._batches = indexed(self._workload.batches)
-        self._optimizer = make_optimizer(
-            task.entries[spec.search.entry], self._workload.model, spec.hyperparameters, task.recipe.groups
+        self.workload = make_workload(task, spec.search.entry, spec.seed).to(self._device)
+        self.batches = indexed(self.workload.batches)
+        self.optimizer = make_optimizer(
+            task.entries[spec.search.entry], self.workload.model, spec.hyperparameters, task.recipe.groups
         )
-        self._schedule = make_schedule(self._optimizer, task.recipe, task.budget.iterations, task.metric.mode)
-        prepare_model(task.recipe, self._workload.model)
-        self._workload.model.train()
+        self.schedule = make_schedule(self.optimizer, task.recipe, task.budget.iterations, task.metric.mode)
+        prepare_model(task.recipe, self.workload.model)
+        self.workload.model.train()
         self._iteration = 0
         self._curve: Curve = ()
         self._seconds = 0.0
-        self._loss_total = torch.zeros((), device=self._device)
+        self.loss_total = torch.zeros((), device=self._device)
         self._notes: tuple[str, ...] = ()
         self._resume()
         self._seconds += clock() - began
@@ -87,28 +88,47 @@ class Replica:
         """The evaluations so far."""
         return self._curve
 
+    @property
+    def iteration(self) -> int:
+        """How many updates were made."""
+        return self._iteration
+
+    @property
+    def target(self) -> int:
+        """The iteration of the next evaluation."""
+        return self._task.budget.evaluation_after(self._curve[-1].iteration if self._curve else -1)
+
     def evaluate(self, examples: int | None) -> dict[str, float]:
         """Give the metrics as the replica stands, over some examples or all; its training does not notice."""
         before = random_state(self._device)
         with compiling(self._task), autocast(self._task.recipe.precision, self._device):
-            metrics = self._workload.evaluate(examples)
+            metrics = self.workload.evaluate(examples)
         restore_random_state(before, self._device)
         return metrics
 
     def count(self, examples: int | None) -> int | None:
         """Give how many examples ``evaluate`` looks at; None where a metric cannot say."""
-        return self._workload.count(examples)
+        return self.workload.count(examples)
 
     def advance(self) -> Progress:
         """Train to the next evaluation; the first one of a new replica is before any update."""
         began = self._clock()
-        target = self._task.budget.evaluation_after(self._curve[-1].iteration if self._curve else -1)
-        self._train_to(target)
+        self.train_to(self.target)
+        self.took(self._clock() - began)
+        return self.reach()
+
+    def took(self, seconds: float) -> None:
+        """Count the seconds that a stretch of training took."""
+        self._seconds += seconds
+
+    def reach(self) -> Progress:
+        """Evaluate, at ``target``, and write a checkpoint if one is due."""
+        began = self._clock()
         evaluation = self._evaluate() if self._is_finite() else None
         if evaluation is not None and math.isfinite(evaluation.value):
             self._curve = (*self._curve, evaluation)
-            if self._schedule is not None:
-                self._schedule.evaluated(evaluation.value)
+            if self.schedule is not None:
+                self.schedule.evaluated(evaluation.value)
         else:
             evaluation = None
         outcome = self._outcome(evaluation)
@@ -121,6 +141,18 @@ class Replica:
                 self._saved_at = self._seconds
         notes, self._notes = self._notes, ()
         return Progress(evaluation, outcome, self._curve, self._seconds, notes=notes)
+
+    def stands_at(self, iteration: int, loss_total: Tensor, carried: Any) -> None:
+        """Take over what a pack trained; parameters, buffers and the optimizer's state it changed in place.
+
+        Args:
+            iteration: how many updates were made.
+            loss_total: the sum of all training losses so far.
+            carried: what goes on to the next batch.
+        """
+        self._iteration = iteration
+        self.loss_total = loss_total
+        self.workload.carried = carried
 
     def close(self) -> None:
         """Nothing is left to end: a replica trains in ``advance`` alone."""
@@ -135,14 +167,14 @@ class Replica:
         save_checkpoint(
             self._checkpoint,
             {
-                "of": identity_of_replica(self._task, self._spec),
+                "of": identity_of_replica(self._task, self.spec),
                 "iteration": self._iteration,
-                "model": self._workload.model.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "schedule": self._schedule.state_dict() if self._schedule else None,
-                "carried": self._workload.carried,
+                "model": self.workload.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict() if self.schedule else None,
+                "carried": self.workload.carried,
                 "random": random_state(self._device),
-                "loss_total": self._loss_total,
+                "loss_total": self.loss_total,
                 "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
                 "seconds": self._seconds,
             },
@@ -155,23 +187,24 @@ class Replica:
         since = self._seconds - self._saved_at
         return since >= max(CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE)
 
-    def _train_to(self, target: int) -> None:
-        workload, optimizer, recipe = self._workload, self._optimizer, self._task.recipe
+    def train_to(self, target: int) -> None:
+        """Train to an iteration."""
+        workload, optimizer, recipe = self.workload, self.optimizer, self._task.recipe
         parameters = list(workload.model.parameters())
         for iteration in range(self._iteration, target):
             optimizer.zero_grad()
-            self._loss_total += take_gradient(
-                self._task, workload, self._batches, self._spec.seed, iteration, self._device
+            self.loss_total += take_gradient(
+                self._task, workload, self.batches, self.spec.seed, iteration, self._device
             )
-            clip_gradient(recipe, parameters)
+            clip_gradient(recipe.gradient_clip, parameters)
             optimizer.step()
-            if self._schedule is not None:
-                self._schedule.step()
+            if self.schedule is not None:
+                self.schedule.step()
         self._iteration = target
 
     def _is_finite(self) -> bool:
         """Whether no loss since the start, and no weight now, is NaN or infinite (they never come back from it)."""
-        tensors = [self._loss_total, *self._workload.model.parameters()]
+        tensors = [self.loss_total, *self.workload.model.parameters()]
         return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
     def _evaluate(self) -> Evaluation:
@@ -185,11 +218,11 @@ class Replica:
 
     def _initial_metrics(self, examples: int | None) -> dict[str, float]:
         """The same seed starts from the same weights at every candidate: evaluated once a process."""
-        arguments = json.dumps(self._task.arguments_of(self._spec.search.entry), sort_keys=True, default=str)
+        arguments = json.dumps(self._task.arguments_of(self.spec.search.entry), sort_keys=True, default=str)
         key = (
             find_callable(self._task),  # itself: another function may have its name
             arguments,
-            self._spec.seed,
+            self.spec.seed,
             f"{self._device}/{self._task.recipe.precision}/{self._task.recipe.compile}/{examples}",
         )
         if key not in _INITIAL_METRICS:
@@ -204,15 +237,15 @@ class Replica:
         return Finished(fmean(e.value for e in self._curve[-self._task.metric.window :]))
 
     def _resume(self) -> None:
-        state, self._notes = load_newest(self._checkpoint, identity_of_replica(self._task, self._spec))
+        state, self._notes = load_newest(self._checkpoint, identity_of_replica(self._task, self.spec))
         if state is None:
             return
-        self._workload.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        if self._schedule is not None:
-            self._schedule.load_state_dict(state["schedule"])
-        self._workload.carried = moved(state["carried"], self._device)
-        self._loss_total = state["loss_total"].to(self._device)
+        self.workload.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        self.workload.carried = moved(state["carried"], self._device)
+        self.loss_total = state["loss_total"].to(self._device)
         self._iteration = state["iteration"]
         self._curve = tuple(
             Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"]
@@ -220,5 +253,5 @@ class Replica:
         self._seconds = state["seconds"]
         if self._iteration:
             # An iterable is run forward to here.
-            self._batches.batch(self._spec.seed, self._iteration * self._task.recipe.accumulate - 1)
+            self.batches.batch(self.spec.seed, self._iteration * self._task.recipe.accumulate - 1)
         restore_random_state(state["random"], self._device)

@@ -72,8 +72,13 @@ class RecipeSchedule(LRScheduler):
         if by_iteration and self.last_epoch >= self._warmup:
             self._inner.step()  # type: ignore[union-attr]
         super().step()
-        if getattr(self._inner, "cycle_momentum", False):
+        if self.changes_momentum:
             self._pass_on_momentum()
+
+    @property
+    def changes_momentum(self) -> bool:
+        """Whether it cycles the momentum too."""
+        return bool(getattr(self._inner, "cycle_momentum", False))
 
     def evaluated(self, value: float) -> None:
         """Tell what an evaluation gave; those before the first iteration and during the warm-up do not count.

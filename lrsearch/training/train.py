@@ -47,8 +47,7 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
     except (Exception, SystemExit) as error:
         if replica is not None:
             replica.close()
-        curve = replica.curve if replica else ()
-        yield Progress(None, _failed(error), curve, 0.0, transient=is_transient(error))
+        yield failure(error, replica)
     except GeneratorExit:  # the engine wants no more of it
         if replica is not None:
             replica.close()
@@ -57,6 +56,12 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
         if isinstance(replica, LoopReplica):
             replica.abandon()
         raise
+
+
+def failure(error: BaseException, replica: Replica | LoopReplica | None) -> Progress:
+    """Give what a replica has come to that raised an error, or was not made for it."""
+    curve = replica.curve if replica else ()
+    return Progress(None, _failed(error), curve, 0.0, transient=is_transient(error))
 
 
 def is_transient(error: BaseException) -> bool:

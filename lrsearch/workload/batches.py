@@ -49,16 +49,31 @@ class Batches:
 
     def batch(self, seed: int, iteration: int) -> tuple[Tensor, ...]:
         """Give the batch of an iteration, counted from 0."""
+        return self.cut(*self.numbers(seed, iteration))
+
+    def numbers(self, seed: int, iteration: int) -> tuple[Tensor, ...]:
+        """Give what tells a batch from others: its examples' indices ``[batch_size]``, and what was drawn for them."""
         epoch, position = divmod(iteration, self.batches_per_epoch)
         first = position * self._batch_size
-        order, *drawn = (
-            numbers[first : first + self._batch_size] for numbers in self._numbers_of(seed, epoch)
-        )
+        return tuple(numbers[first : first + self._batch_size] for numbers in self._numbers_of(seed, epoch))
+
+    def cut(self, order: Tensor, *drawn: Tensor) -> tuple[Tensor, ...]:
+        """Give the batch of what ``numbers`` gave."""
         # index_select takes half the time of tensor[order].
         tensors = tuple(tensor.index_select(0, order) for tensor in self._tensors)
         if self._augment:
             tensors = (self._augment(tensors[0], *drawn), *tensors[1:])
         return self._transform(*tensors) if self._transform else tensors
+
+    def cuts_as(self, other: "Batches") -> bool:
+        """Whether the other's ``cut`` gives the same: both hold the same tensors, and change them by the same."""
+        return (
+            len(self._tensors) == len(other._tensors)
+            and all(a is b or _one_memory(a, b) for a, b in zip(self._tensors, other._tensors, strict=True))
+            and self._batch_size == other._batch_size
+            and self._transform == other._transform
+            and self._augment == other._augment
+        )
 
     def to(self, device: torch.device) -> "Batches":
         """Give the same batches, cut on another device; its copy of the data is shared by all in this process."""
@@ -92,3 +107,14 @@ def common_length(tensors: Sequence[Tensor]) -> int:
             f"the tensors hold {sorted(lengths)} examples; give one or more tensors of one length"
         )
     return lengths.pop()
+
+
+def _one_memory(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are the same numbers in the same memory."""
+    return (a.data_ptr(), a.shape, a.stride(), a.dtype, a.device) == (
+        b.data_ptr(),
+        b.shape,
+        b.stride(),
+        b.dtype,
+        b.device,
+    )

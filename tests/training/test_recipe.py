@@ -22,9 +22,9 @@ from lrsearch.task.model import ParameterGroup, Recipe, Schedule
 from lrsearch.task.recipe import read_recipe, written
 from lrsearch.training.checkpoint import load_checkpoint
 from lrsearch.training.preflight import check_trains, measure_cost
-from lrsearch.training.recipe import clip_gradient, set_precision
 from lrsearch.training.replica import Replica
 from lrsearch.training.train import train
+from lrsearch.training.update import clip_gradient, set_precision
 from lrsearch.training.workloads import find_callable
 from lrsearch.trial import Finished, SearchId, TrialSpec
 

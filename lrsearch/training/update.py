@@ -24,10 +24,10 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def clip_gradient(recipe: Recipe, parameters: Iterable[Tensor]) -> None:
-    """Scale the gradient of all parameters together down to the recipe's 2-norm, if it is longer."""
-    if recipe.gradient_clip is not None:
-        nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)
+def clip_gradient(norm: float | None, parameters: Iterable[Tensor]) -> None:
+    """Scale the gradient of all parameters together down to a 2-norm, if it is longer."""
+    if norm is not None:
+        nn.utils.clip_grad_norm_(parameters, norm)
 
 
 def prepare_model(recipe: Recipe, model: nn.Module) -> None:
