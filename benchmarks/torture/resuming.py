@@ -97,7 +97,7 @@ def _hash_of_training(task: Task, entry: str, checkpoint: Path) -> str:
     while one.advance().outcome is None:
         pass
     digest = hashlib.sha256()
-    for name, tensor in one._workload.model.state_dict().items():
+    for name, tensor in one.workload.model.state_dict().items():
         digest.update(name.encode() + tensor.detach().numpy().tobytes())
     return digest.hexdigest()
 

@@ -118,6 +118,7 @@ FREE: dict[str, Any] = {
     "resources.gpus": None,
     "resources.timeout": 600,
     "resources.max_failures": 1,
+    "resources.pack": 2,
 }
 """What changes no training on record. None: each trial has the value itself on record, a start (``from``) leads to
 trials that have, and GPUs count as some or none (``KEYED`` would need one); they are tested where they are made."""
