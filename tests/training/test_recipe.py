@@ -70,7 +70,7 @@ def test_a_gradient_is_scaled_down_to_its_norm_and_never_up(values: list[float],
     parameters = [torch.nn.Parameter(torch.zeros(1, dtype=torch.float64)) for _ in values]
     for parameter, value in zip(parameters, values, strict=True):
         parameter.grad = torch.tensor([value], dtype=torch.float64)
-    clip_gradient(Recipe(gradient_clip=norm), parameters)
+    clip_gradient(norm, parameters)
     before = math.hypot(*values)
     factor = min(1, norm / before) if before else 1
     clipped = [float(parameter.grad) for parameter in parameters if parameter.grad is not None]

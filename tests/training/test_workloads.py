@@ -50,7 +50,7 @@ CASES = {
     "misspelt argument": ("def make(kinds=1):\n    ...\n", None, "task.yaml:4:13 arguments.kind is no argument of workload.py:make; did you mean kinds?"),
     "unknown argument": ("def make(a, b):\n    ...\n", None, "task.yaml:4:13 arguments.kind is no argument of workload.py:make; it takes a, b"),
     "argument of none": ("def make():\n    ...\n", None, "task.yaml:4:13 arguments.kind is no argument of workload.py:make; it takes none"),
-    "an argument missing": ("def make(kind, size):\n    ...\n", None, "task.yaml:4:1 arguments do not fit workload.py:make: missing a required argument: 'size'; mend them"),
+    "an argument missing": ("def make(kind, size):\n    ...\n", None, "task.yaml:4:1 arguments.size is missing, which workload.py:make needs; add arguments: {size: ...}"),
     "something built in": (None, ("workload.py:make", "builtins:dict"), "task.yaml:3:1 workload builtins:dict returned dict; let it return"),
 }  # fmt: skip
 
