@@ -26,6 +26,7 @@ import lost_node
 import misbehaving
 import resuming
 import signals
+import suites
 import two_drivers
 from rows import Result, Row, append, read, repeat, write
 from table import PAGE, rendered
@@ -33,6 +34,7 @@ from table import PAGE, rendered
 HERE = Path(__file__).parent
 CHEAP_FIRST = (
     leftovers,
+    suites,
     two_drivers,
     misbehaving,
     kills,
