@@ -54,7 +54,7 @@ def _found(row: Row, results: list[Result]) -> str:
     if wrong:
         shown = "; ".join(list(dict.fromkeys(wrong))[:MAIN_WRONG]).replace("|", "/")
         parts.append(f"**{len(wrong)} wrong**: {shown}")
-    else:
+    elif row.limit is None:
         parts.append("as promised, each time")
     names = dict.fromkeys(name for one in results for name in one.figures)
     for name in names:
