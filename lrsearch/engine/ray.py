@@ -5,15 +5,9 @@ snapshots are never read: each run is a fresh ``Tuner``.
 """
 
 import gc
-import os
-import select
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +20,17 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from lrsearch.engine.driver import Driver, Workplace, driving
+from lrsearch.engine.driver import Driver, driving
 from lrsearch.engine.local import LocalRay
-from lrsearch.engine.processes import processes_seen
+from lrsearch.engine.passing_on import pass_on
 from lrsearch.engine.sending import folder_to_send, runtime_env
+from lrsearch.engine.worker import PACKED, PROGRESS, TRIALS, ReplicaTrainable
 from lrsearch.errors import TrainingError
 from lrsearch.ports import Dispatcher
 from lrsearch.task.fingerprint import Identity, identity_of
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file, name_of_run, remove_checkpoints, take_over
-from lrsearch.training.progress import Progress
-from lrsearch.training.train import train
-from lrsearch.trial import Failed
-
-_PROGRESS = "progress"
-NO_PACKS = (
-    "resources.pack: Ray's workers train one replica at a time as yet; --engine inline trains packs, on one device"
-)
-_WATCH_SECONDS = 0.5
+from lrsearch.trial import Trial
 
 
 class RayEngine:
@@ -77,7 +64,7 @@ class RayEngine:
 
     @property
     def workers(self) -> int:
-        """How many replicas train at the same time; 0 before Ray has started."""
+        """How many replicas, or packs of them, train at the same time; 0 before Ray has started."""
         return self._workers
 
     def run(self, task: Task, dispatcher: Dispatcher) -> None:
@@ -90,8 +77,6 @@ class RayEngine:
         """
         if dispatcher.done():
             return
-        if (task.resources.pack or 1) > 1:
-            dispatcher.note(NO_PACKS)
         run = name_of_run()
         checkpoints = take_over(self._checkpoints, run)
         sent = folder_to_send(task, self._working_dir) if self._address else None
@@ -116,9 +101,11 @@ class RayEngine:
                 forget_checkpoints(driver, sharing)
 
     def _tuner(self, driver: Driver, dispatcher: Dispatcher, checkpoints: Path, scratch: Path) -> tune.Tuner:
-        searcher = _Asking(dispatcher)
-        trainable = tune.with_parameters(_ReplicaTrainable, driver=driver)
         resources = driver.task.resources
+        # How large a pack is best only a worker can tell; one replica at a time unless the task says more.
+        size = (resources.pack or 1) if driver.task.trained_by != "loop" else 1
+        searcher = _Asking(dispatcher, size)
+        trainable = tune.with_parameters(ReplicaTrainable, driver=driver)
         return tune.Tuner(
             tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
@@ -157,10 +144,12 @@ class _NotInSnapshots:
 class _Asking(_NotInSnapshots, Searcher):
     """Gives Tune the dispatcher's replicas. Tune calls its methods by keyword: names matter."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, size: int) -> None:
         super().__init__()
         self._dispatcher = dispatcher
-        self.running: dict[str, str] = {}
+        self.size = size
+        """Replicas of a worker."""
+        self.running: dict[str, list[str]] = {}
         """Tune's trial ids to ours."""
         self.hung: dict[str, str] = {}
         """What to say of those whose process was ended because they hung."""
@@ -171,19 +160,26 @@ class _Asking(_NotInSnapshots, Searcher):
         return True
 
     def suggest(self, trial_id: str) -> Any:
-        trial = self._dispatcher.ask()
-        if trial is None:
+        trials = self.asked(self.size)
+        if not trials:
             return Searcher.FINISHED if self._dispatcher.done() else None
-        self.running[trial_id] = trial.id
-        return {"trial": trial}
+        self.running[trial_id] = [trial.id for trial in trials]
+        return {TRIALS: trials, PACKED: self.size > 1}
+
+    def asked(self, room: int) -> list[Trial]:
+        """Ask for replicas, as many as there is room for."""
+        trials: list[Trial] = []
+        while len(trials) < room and (trial := self._dispatcher.ask()) is not None:
+            trials.append(trial)
+        return trials
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         # What ended with an outcome was told by the scheduler; what is left lost its worker.
-        if (trial := self.running.pop(trial_id, None)) is not None:
-            died = "its process ended; there may be no memory left for it"
-            self._dispatcher.lost(trial, self.hung.pop(trial_id, died))
+        because = self.hung.pop(trial_id, "its process ended; there may be no memory left for it")
+        for trial in self.running.pop(trial_id, ()):
+            self._dispatcher.lost(trial, because)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the state is the store's."""
@@ -203,38 +199,42 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
         self._checkpoints = checkpoints
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        goes_on = self._pass_on(trial.trial_id, result)
+        goes_on = self._pass_on(trial, result)
         return str(FIFOScheduler.CONTINUE if goes_on else FIFOScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        self._pass_on(trial.trial_id, result)
+        self._pass_on(trial, result)
 
-    def _pass_on(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Report and tell; give whether the replica goes on."""
-        progress = result.get(_PROGRESS)
-        trial = self._searcher.running.get(trial_id)
-        if trial is None or not isinstance(progress, Progress):
+    def _pass_on(self, trial: Any, result: dict[str, Any]) -> bool:
+        """Tell the dispatcher what a worker's replicas have come to; give whether the worker goes on with them."""
+        running = self._searcher.running.get(trial.trial_id)
+        if running is None or PROGRESS not in result:
             return True
-        for line in progress.notes:
-            self._dispatcher.note(line)
-        goes_on = progress.evaluation is None or self._dispatcher.report(
-            trial, progress.evaluation, progress.seconds
-        )
-        if goes_on and progress.outcome is None:
-            return True
-        del self._searcher.running[trial_id]
-        if isinstance(progress.outcome, Failed) and progress.transient:
-            self._dispatcher.lost(trial, progress.outcome.error)
-            return True  # on to the step in which its process ends: what it lost, a device say, is not lost to the next
-        if goes_on and progress.outcome is not None:
+        gone, spoilt = [], False
+        for name, progress in result[PROGRESS]:
+            if name not in running:
+                continue
             try:
-                if not self._dispatcher.tell(trial, progress.outcome, progress.curve, progress.seconds):
-                    return False
+                over = pass_on(self._dispatcher, name, progress)
             except TrainingError as error:
                 raise _RunEndedError(error) from None
-        # Not before its outcome is on record.
-        remove_checkpoints(checkpoint_file(self._checkpoints, trial))
-        return False
+            if over is None:
+                continue
+            running.remove(name)
+            gone.append(name)
+            spoilt = spoilt or progress.transient
+            if over:  # not before its outcome is on record
+                remove_checkpoints(checkpoint_file(self._checkpoints, name))
+        if self._searcher.size > 1 and gone and not spoilt:
+            came = self._searcher.asked(self._searcher.size - len(running))
+            running += [one.id for one in came]
+            # It comes to the worker before Tune's next call does.
+            trial.temporary_state.ray_actor.change.remote(came, gone)
+        if running:
+            return True
+        del self._searcher.running[trial.trial_id]
+        # On to the step in which its process ends: what it lost, a device say, is not lost to the next.
+        return spoilt
 
 
 class _Watching(_NotInSnapshots, tune.Callback):
@@ -267,76 +267,3 @@ class _Watching(_NotInSnapshots, tune.Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         self._heard[trial.trial_id] = self._clock()
-
-
-class _ReplicaTrainable(tune.Trainable):
-    """One replica in a worker process; the process serves one replica after the other."""
-
-    def setup(  # type: ignore[override]  # Tune passes what with_parameters was given
-        self, config: dict[str, Any], driver: Driver
-    ) -> None:
-        if driver.processes == processes_seen():
-            threading.Thread(target=_end_with, args=(driver.pid,), daemon=True).start()
-        self._workplace = Workplace(driver)
-        self._workplace.prepare()
-        self._problem = self._workplace.difference()
-        self.reset_config(config)
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        trial = new_config["trial"]
-        checkpoint = checkpoint_file(self._workplace.checkpoints, trial.id)
-        # Which closes the replica before: it has ended, or was not to go on.
-        self._progress = train(self._workplace.task, trial.spec, checkpoint)
-        self._leave_nothing()
-        self._checkpoint = checkpoint
-        self._ended = False
-        self._spoilt = False
-        return True
-
-    def step(self) -> dict[str, Any]:
-        if self._spoilt:
-            os.kill(os.getpid(), signal.SIGKILL)
-        progress = self._checked()
-        self._spoilt = progress.transient
-        self._ended = progress.outcome is not None and not self._spoilt
-        return {_PROGRESS: progress, "done": self._ended}
-
-    def cleanup(self) -> None:
-        if self._ended:  # else it was interrupted, and goes on later
-            self._leave_nothing()
-
-    def _checked(self) -> Progress:
-        """What the training gives next, or what makes it worthless; with paths as they are at the driver."""
-        progress = next(self._progress) if self._problem is None else _failed(self._problem)
-        if isinstance(progress.outcome, Failed):
-            return replace(progress, outcome=Failed(self._workplace.at_the_driver(progress.outcome.error)))
-        other_data = self._workplace.data_difference()
-        return progress if other_data is None else _failed(other_data)
-
-    def _leave_nothing(self) -> None:
-        """Remove this machine's own checkpoint; that on a disk which the driver shares, the driver removes."""
-        if hasattr(self, "_checkpoint") and not self._workplace.shares_disk:
-            remove_checkpoints(self._checkpoint)
-
-
-def _failed(problem: str) -> Progress:
-    return Progress(None, Failed(problem), (), 0.0)
-
-
-def _end_with(driver: int) -> None:
-    """End this process when the driver is gone: Ray takes seconds to notice, and the worker would train on."""
-    with suppress(
-        AttributeError, OSError
-    ):  # on Linux alone; it also sees a driver that nobody has buried yet
-        poll = select.poll()
-        poll.register(os.pidfd_open(driver), select.POLLIN)
-        poll.poll()
-        os.kill(os.getpid(), signal.SIGKILL)
-    while True:
-        try:
-            os.kill(driver, 0)
-        except ProcessLookupError:
-            os.kill(os.getpid(), signal.SIGKILL)
-        except PermissionError:
-            return  # another user's process has the number: the driver cannot be seen from here
-        time.sleep(_WATCH_SECONDS)

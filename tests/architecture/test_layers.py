@@ -29,7 +29,12 @@ BESIDE = {
 ADAPTERS = ("optuna", "ray")
 """For users of other tools: nothing of lrsearch imports them, and they import what ``standalone`` does at most."""
 ONLY_IN = {
-    "ray": {"lrsearch/engine/ray.py", "lrsearch/engine/cluster.py", "lrsearch/ray.py"},
+    "ray": {
+        "lrsearch/engine/ray.py",
+        "lrsearch/engine/worker.py",
+        "lrsearch/engine/cluster.py",
+        "lrsearch/ray.py",
+    },
     "optuna": {
         "lrsearch/store/optuna.py",
         "lrsearch/store/storages.py",
