@@ -86,13 +86,15 @@ class Candidate:
 
 
 def all_alike(candidates: Collection[Candidate]) -> bool:
-    """Whether two candidates or more gave exactly the same evaluations, all metrics of them, with each seed."""
+    """Whether two candidates or more gave exactly the same evaluations, all metrics of them, and ends, with each seed."""
     curves: dict[int, object] = {}
     return len(candidates) > 1 and all(
         curves.setdefault(seed, content) == content
         for candidate in candidates
         for seed, trial in candidate.replicas.items()
-        if (content := [(e.iteration, e.value, dict(e.metrics)) for e in trial.curve]) and trial.ended
+        # The outcome too: of trainings elsewhere no more is known than how they began and ended.
+        if (content := (trial.outcome, [(e.iteration, e.value, dict(e.metrics)) for e in trial.curve]))
+        and trial.ended
     )
 
 
