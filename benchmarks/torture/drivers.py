@@ -258,7 +258,7 @@ def workers(folder: Path) -> list[psutil.Process]:
     found = []
     for process in marked(folder):
         with suppress(psutil.Error):
-            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::_ReplicaTrainable"):
+            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::ReplicaTrainable"):
                 found.append(process)
     return found
 
