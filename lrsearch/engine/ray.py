@@ -24,7 +24,7 @@ from lrsearch.engine.driver import Driver, driving
 from lrsearch.engine.local import LocalRay
 from lrsearch.engine.passing_on import pass_on
 from lrsearch.engine.sending import folder_to_send, runtime_env
-from lrsearch.engine.worker import PACKED, PROGRESS, TRIALS, ReplicaTrainable
+from lrsearch.engine.worker import PROGRESS, SIZE, TRIALS, ReplicaTrainable
 from lrsearch.errors import TrainingError
 from lrsearch.ports import Dispatcher
 from lrsearch.task.fingerprint import Identity, identity_of
@@ -113,7 +113,7 @@ class RayEngine:
                 search_alg=searcher,
                 scheduler=_Telling(dispatcher, searcher, checkpoints),
                 max_concurrent_trials=self._workers,
-                reuse_actors=True,
+                reuse_actors=False,  # one serves as long as there is something to train
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(
@@ -164,7 +164,7 @@ class _Asking(_NotInSnapshots, Searcher):
         if not trials:
             return Searcher.FINISHED if self._dispatcher.done() else None
         self.running[trial_id] = [trial.id for trial in trials]
-        return {TRIALS: trials, PACKED: self.size > 1}
+        return {TRIALS: trials, SIZE: self.size}
 
     def asked(self, room: int) -> list[Trial]:
         """Ask for replicas, as many as there is room for."""
@@ -189,8 +189,7 @@ class _Asking(_NotInSnapshots, Searcher):
 
 
 class _Telling(_NotInSnapshots, FIFOScheduler):
-    """Passes results on. Tune calls the scheduler before all others, and for a trial's last result calls
-    ``on_trial_complete`` alone."""
+    """Passes results on, and gives workers what comes next. Tune calls the scheduler before all others."""
 
     def __init__(self, dispatcher: Dispatcher, searcher: _Asking, checkpoints: Path) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -201,9 +200,6 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         goes_on = self._pass_on(trial, result)
         return str(FIFOScheduler.CONTINUE if goes_on else FIFOScheduler.STOP)
-
-    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        self._pass_on(trial, result)
 
     def _pass_on(self, trial: Any, result: dict[str, Any]) -> bool:
         """Tell the dispatcher what a worker's replicas have come to; give whether the worker goes on with them."""
@@ -221,20 +217,19 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
             if over is None:
                 continue
             running.remove(name)
-            gone.append(name)
             spoilt = spoilt or progress.transient
             if over:  # not before its outcome is on record
+                gone.append(name)
                 remove_checkpoints(checkpoint_file(self._checkpoints, name))
-        if self._searcher.size > 1 and gone and not spoilt:
-            came = self._searcher.asked(self._searcher.size - len(running))
-            running += [one.id for one in came]
+        if spoilt and not running:
+            # On to the step in which its process ends: what it lost, a device say, is not lost to the next.
+            return True
+        came = self._searcher.asked(self._searcher.size - len(running))
+        running += [one.id for one in came]
+        if came or gone:
             # It comes to the worker before Tune's next call does.
             trial.temporary_state.ray_actor.change.remote(came, gone)
-        if running:
-            return True
-        del self._searcher.running[trial.trial_id]
-        # On to the step in which its process ends: what it lost, a device say, is not lost to the next.
-        return spoilt
+        return bool(running) or not self._dispatcher.done()
 
 
 class _Watching(_NotInSnapshots, tune.Callback):

@@ -1,11 +1,11 @@
-"""What a worker process of Ray Tune does: trains one replica after the other, or a pack of them."""
+"""What a worker process of Ray Tune does: trains one replica after the other, or packs of them."""
 
 import os
 import select
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +18,20 @@ from lrsearch.engine.processes import processes_seen
 from lrsearch.training.checkpoint import checkpoint_file, remove_checkpoints
 from lrsearch.training.packs.pack import Pack
 from lrsearch.training.progress import Progress
-from lrsearch.training.train import train
+from lrsearch.training.train import OneAtATime
 from lrsearch.trial import Failed, Trial
 
-TRIALS, PACKED = "trials", "packed"
-"""In a configuration of Tune's: the replicas to begin with, and whether they are trained side by side."""
+TRIALS, SIZE = "trials", "size"
+"""In a configuration of Tune's: the replicas to begin with, and how many are trained side by side."""
 PROGRESS = "progress"
 """In a result: what replicas have come to, each with its trial's id."""
 _WATCH_SECONDS = 0.5
+_PAUSES = (0.02, 0.2)
+"""Seconds, the first and the longest, between two questions of a worker that has nothing to train."""
 
 
 class ReplicaTrainable(tune.Trainable):
-    """Replicas in a worker process; the process serves one replica, or pack, after the other."""
+    """A worker process: it trains what the driver gives it, until the driver has no more."""
 
     def setup(  # type: ignore[override]  # Tune passes what with_parameters was given
         self, config: dict[str, Any], driver: Driver
@@ -39,61 +41,49 @@ class ReplicaTrainable(tune.Trainable):
         self._workplace = Workplace(driver)
         self._workplace.prepare()
         self._problem = self._workplace.difference()
-        self._pack: Pack | None = None
-        self._trains: Iterator[Progress] = iter(())
-        self._trial = ""
-        self._ended = self._spoilt = False
-        self.reset_config(config)
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin with others than before, which have ended or were not to go on."""
-        trials: list[Trial] = new_config[TRIALS]
-        self._leave_nothing(self._trial)
-        self._ended = self._spoilt = False
-        if new_config[PACKED]:
-            self._pack, self._trial = Pack(self._workplace.task), ""
-            self.change(trials, [])
-        else:
-            (trial,) = trials
-            # Which closes the replica before.
-            self._trains = train(self._workplace.task, trial.spec, self._checkpoint_of(trial.id))
-            self._pack, self._trial = None, trial.id
-        return True
+        self._work = (Pack if config[SIZE] > 1 else OneAtATime)(self._workplace.task)
+        self._spoilt = False
+        self._pause = _PAUSES[0]
+        self._over: set[str] = set()
+        """Replicas that have ended, of which the driver has not said that they are on record."""
+        self.change(config[TRIALS], [])
 
     def change(self, came: Sequence[Trial], gone: Sequence[str]) -> None:
-        """Take replicas into the pack, and let go of some."""
-        assert self._pack is not None
+        """Take in replicas, and let go of some."""
         for name in gone:
-            self._pack.drop(name)
+            self._work.drop(name)
             self._leave_nothing(name)
+        self._over -= set(gone)
         for trial in came:
-            self._pack.add(trial.id, trial.spec, self._checkpoint_of(trial.id))
+            self._work.add(trial.id, trial.spec, self._checkpoint_of(trial.id))
 
     def step(self) -> dict[str, Any]:
-        """Train to the next evaluation."""
+        """Train to the next evaluation; wait a moment where there is nothing to train."""
         if self._spoilt:
             os.kill(os.getpid(), signal.SIGKILL)
+        if not len(self._work):
+            time.sleep(self._pause)
+            self._pause = min(2 * self._pause, _PAUSES[1])
+            return {PROGRESS: []}
+        self._pause = _PAUSES[0]
         reached = [(name, self._checked(progress)) for name, progress in self._reached()]
-        alone = self._pack is None or not len(self._pack)
-        self._spoilt = alone and any(progress.transient for _, progress in reached)
-        # A pack may get others; the driver ends it.
-        self._ended = (
-            self._pack is None
-            and not self._spoilt
-            and any(progress.outcome is not None for _, progress in reached)
-        )
-        return {PROGRESS: reached, "done": self._ended}
+        self._over |= {name for name, one in reached if one.outcome is not None and not one.transient}
+        # With others beside it, it is left to them to find out whether the process is of use.
+        self._spoilt = not len(self._work) and any(progress.transient for _, progress in reached)
+        return {PROGRESS: reached}
 
     def cleanup(self) -> None:
         """What did not end was interrupted, and goes on later."""
-        if self._ended:
-            self._leave_nothing(self._trial)
+        for name in self._over:
+            self._leave_nothing(name)
 
     def _reached(self) -> list[tuple[str, Progress]]:
-        if self._problem is not None:
-            names = self._pack.names if self._pack is not None else (self._trial,)
-            return [(name, _failed(self._problem)) for name in names]
-        return self._pack.advance() if self._pack is not None else [(self._trial, next(self._trains))]
+        if self._problem is None:
+            return self._work.advance()
+        failed = [(name, _failed(self._problem)) for name in self._work.names]
+        for name, _ in failed:
+            self._work.drop(name)
+        return failed
 
     def _checked(self, progress: Progress) -> Progress:
         """What a replica has come to, or what makes it worthless; with paths as they are at the driver."""
@@ -109,7 +99,7 @@ class ReplicaTrainable(tune.Trainable):
 
     def _leave_nothing(self, trial: str) -> None:
         """Remove this machine's own checkpoint; that on a disk which the driver shares, the driver removes."""
-        if trial and not self._workplace.shares_disk:
+        if not self._workplace.shares_disk:
             remove_checkpoints(self._checkpoint_of(trial))
 
 

@@ -1,7 +1,7 @@
 """Training one replica to its end, whatever trains it; what it raises becomes its outcome."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -56,6 +56,46 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
         if isinstance(replica, LoopReplica):
             replica.abandon()
         raise
+
+
+class OneAtATime:
+    """Trains one replica after the other: to one what ``Pack`` is to several.
+
+    Args:
+        task: that they are of.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._name = ""
+        self._trains: Iterator[Progress] | None = None
+
+    def __len__(self) -> int:
+        return int(self._trains is not None)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the replica in it, if there is one."""
+        return (self._name,) if self._trains is not None else ()
+
+    def add(self, name: str, spec: TrialSpec, checkpoint: Path) -> None:
+        """Take in a replica; it is made, and goes on from its checkpoint, in the next ``advance``."""
+        self._trains = None  # which closes the one before, if it was not to go on
+        self._name, self._trains = name, train(self._task, spec, checkpoint)
+
+    def drop(self, name: str) -> None:
+        """Let go of a replica that has ended, or is not wanted any more."""
+        if name == self._name:
+            self._trains = None
+
+    def advance(self) -> list[tuple[str, Progress]]:
+        """Train to the next evaluation; give what it has come to. One that has ended is not in it any more."""
+        if self._trains is None:
+            return []
+        progress = next(self._trains)
+        if progress.outcome is not None:
+            self._trains = None
+        return [(self._name, progress)]
 
 
 def failure(error: BaseException, replica: Replica | LoopReplica | None) -> Progress:
