@@ -86,7 +86,7 @@ class Candidate:
 
 
 def all_alike(candidates: Collection[Candidate]) -> bool:
-    """Whether two candidates or more gave exactly the same with each seed: evaluations, all metrics of them, and ends."""
+    """Whether two candidates or more gave exactly the same with each seed: evaluations, metrics of them, and ends."""
     curves: dict[int, object] = {}
     return len(candidates) > 1 and all(
         curves.setdefault(seed, content) == content
