@@ -160,16 +160,18 @@ def texts_of(database: Path) -> list[tuple[str, str]]:
 def test_code_in_any_text_of_the_database(cli, folder: Path, payload: str) -> None:
     database = folder / "studies/valley/study.db"
     whole = database.read_bytes()
-    for table, column in texts_of(database):
-        for command in COMMANDS:
-            shutil.rmtree(folder / "studies/valley")
-            database.parent.mkdir()
-            database.write_bytes(whole)
-            with sqlite3.connect(database) as connection:
-                try:
-                    connection.execute(f"UPDATE {table} SET {column} = ?", (PAYLOADS[payload],))
-                except sqlite3.IntegrityError:
-                    continue
-            connection.close()
-            cli(*command)
-            assert not Path(MARK).exists(), (table, column, command)
+    # One command a column, another with each payload.
+    shift = list(PAYLOADS).index(payload)
+    for number, (table, column) in enumerate(texts_of(database)):
+        command = COMMANDS[(number + shift) % len(COMMANDS)]
+        shutil.rmtree(folder / "studies/valley")
+        database.parent.mkdir()
+        database.write_bytes(whole)
+        with sqlite3.connect(database) as connection:
+            try:
+                connection.execute(f"UPDATE {table} SET {column} = ?", (PAYLOADS[payload],))
+            except sqlite3.IntegrityError:
+                continue
+        connection.close()
+        cli(*command)
+        assert not Path(MARK).exists(), (table, column, command)

@@ -29,8 +29,8 @@ COMMANDS = [
     ("run", "valley.yaml", "--dry-run"),
     ("run", "valley.yaml", "--engine", "inline"),
     ("run", "valley.yaml", "--engine", "inline", "--fork", "valley-2"),
-    ("resume", "valley"),
-    ("resume",),
+    ("resume", "valley", "--engine", "inline"),
+    ("resume", "--engine", "inline"),
     ("status",),
     ("status", "valley"),
     ("explain", "valley"),
@@ -136,7 +136,7 @@ def test_where_all_goes_well(call, cli, tmp_path: Path, postgres_database: str, 
     said = [text]
     for command in COMMANDS[:-1]:
         status, *texts = cli(*command, *storage)
-        assert status == (2 if command == ("resume",) else 0), texts  # nothing is unfinished
+        assert status == (2 if command[0] == "resume" and "valley" not in command else 0), texts  # nothing is unfinished
         said += texts
     wrong = postgres_database.replace(SECRET, f"not-{SECRET}")
     status, *texts = cli("status", "--storage", wrong)
