@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from lrsearch.task.model import Task
-from lrsearch.training.packs.stack import Stack, StackError
+from lrsearch.training.packs.nested import StackError
+from lrsearch.training.packs.passes import Way
+from lrsearch.training.packs.stack import Stack
+from lrsearch.training.packs.turns import Turn
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described
 from lrsearch.trial import TrialSpec
@@ -21,26 +24,32 @@ STEP_TOLERANCE = 0.02
 """Of how far the parameters went, relative."""
 
 
-def why_not_stacked(task: Task, specs: Sequence[TrialSpec], device: torch.device) -> str | None:
-    """Train copies of some replicas alone and stacked, from the start; give what keeps them from being stacked.
+def why_not_together(
+    task: Task, specs: Sequence[TrialSpec], device: torch.device, way: Way = "stacked"
+) -> str | None:
+    """Train copies of some replicas alone and together, from the start; give what keeps them from it.
 
     Args:
         task: what they train.
         specs: of the replicas, all of one workload.
         device: what they train on.
+        way: how they are trained together.
 
     Returns:
         Words that follow "as"; None if both come out the same.
     """
+    if task.recipe.compile:
+        return "its model is compiled"
     with tempfile.TemporaryDirectory(prefix="lrsearch-") as folder:
         nowhere = Path(folder) / "none.pt"
-        alone = [Replica(task, spec, nowhere) for spec in specs]
+        alone, turns = _made(task, specs, nowhere, device)
         before = [_flat(replica) for replica in alone]
-        for replica in alone:
-            replica.train_to(UPDATES)
-        together = [Replica(task, spec, nowhere) for spec in specs]
+        for replica, turn in zip(alone, turns, strict=True):
+            with turn():
+                replica.train_to(UPDATES)
+        together, turns = _made(task, specs, nowhere, device)
         try:
-            Stack(together, task.recipe, device).train(UPDATES)
+            Stack(together, turns, task.recipe, device, way).train(UPDATES)
         except StackError as error:
             return str(error)
         except Exception as error:
@@ -52,6 +61,16 @@ def why_not_stacked(task: Task, specs: Sequence[TrialSpec], device: torch.device
                 "parameters, its batches and what it carries"
             )
     return None
+
+
+def _made(
+    task: Task, specs: Sequence[TrialSpec], checkpoint: Path, device: torch.device
+) -> tuple[list[Replica], list[Turn]]:
+    replicas, turns = [], []
+    for spec in specs:
+        replicas.append(Replica(task, spec, checkpoint))
+        turns.append(Turn(device))
+    return replicas, turns
 
 
 def _alike(one: Replica, other: Replica, start: Tensor) -> bool:

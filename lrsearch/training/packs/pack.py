@@ -2,19 +2,17 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import cast
 
 from lrsearch.task.model import Task
-from lrsearch.training.checkpoint import random_state, restore_random_state
 from lrsearch.training.device import training_device
-from lrsearch.training.packs.check import why_not_stacked
+from lrsearch.training.packs.check import why_not_together
+from lrsearch.training.packs.passes import Way
 from lrsearch.training.packs.stack import Stack
+from lrsearch.training.packs.turns import Turn
 from lrsearch.training.packs.updates import kind_of
 from lrsearch.training.progress import Progress
 from lrsearch.training.replica import Replica
@@ -25,20 +23,12 @@ from lrsearch.trial import TrialSpec
 
 @dataclass
 class _Member:
-    """A replica in a pack; its training's own random numbers wait while another's turn it is."""
+    """A replica in a pack, with its random numbers."""
 
     name: str
     replica: Replica
     checkpoint: Path
-    random: dict[str, Any]
-
-    @contextmanager
-    def turn(self, device: torch.device) -> Iterator[Replica]:
-        restore_random_state(self.random, device)
-        try:
-            yield self.replica
-        finally:
-            self.random = random_state(device)
+    turn: Turn
 
 
 class Pack:
@@ -49,19 +39,26 @@ class Pack:
 
     Args:
         task: that they are of.
+        ways: in which their passes may be run together, the first that serves a workload is taken.
         clock: gives seconds.
     """
 
-    def __init__(self, task: Task, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        task: Task,
+        ways: Sequence[Way] = ("stacked",),
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._task = task
+        self._ways = ways
         self._clock = clock
         self._device = training_device(task)
         self._new: dict[str, tuple[TrialSpec, Path]] = {}
         self._members: dict[str, _Member] = {}
         self._stacks: dict[str, tuple[tuple[str, ...], Stack]] = {}
         self._checked: set[tuple[str, ...]] = set()
-        self._apart: set[str] = set()
-        """Workloads that are not to be stacked."""
+        self._refused: dict[str, dict[Way, str]] = {}
+        """By workload: the ways that do not serve it, and why."""
         self._notes: list[str] = []
 
     def __len__(self) -> int:
@@ -108,7 +105,7 @@ class Pack:
             except (Exception, SystemExit) as error:
                 failed.append((name, failure(error, None)))
             else:
-                self._members[name] = _Member(name, replica, checkpoint, random_state(self._device))
+                self._members[name] = _Member(name, replica, checkpoint, Turn(self._device))
         self._new = {}
         return failed
 
@@ -123,8 +120,8 @@ class Pack:
             for member in group:
                 try:
                     began = self._clock()
-                    with member.turn(self._device) as replica:
-                        replica.train_to(replica.iteration + updates)
+                    with member.turn():
+                        member.replica.train_to(member.replica.iteration + updates)
                     member.replica.took(self._clock() - began)
                 except (Exception, SystemExit) as error:
                     failed.append((member.name, failure(error, member.replica)))
@@ -148,8 +145,8 @@ class Pack:
 
     def _reached(self, member: _Member) -> Progress:
         try:
-            with member.turn(self._device) as replica:
-                return replica.reach()
+            with member.turn():
+                return member.replica.reach()
         except (Exception, SystemExit) as error:
             return failure(error, member.replica)
 
@@ -163,44 +160,46 @@ class Pack:
         return groups
 
     def _stack_of(self, workload: str, group: Sequence[_Member]) -> Stack | None:
-        """The stack of replicas of one workload; None where they are not to be stacked."""
-        if not self._may_be_stacked(workload, group):
+        """The stack of replicas of one workload; None where they are not to be trained together."""
+        way = self._way_of(workload, group)
+        if way is None:
             return None
-        names = tuple(member.name for member in group)
+        names = (way, *(member.name for member in group))
         before = self._stacks.get(workload)
         if before is None or before[0] != names:
-            stack = Stack([m.replica for m in group], self._task.recipe, self._device)
-            self._stacks[workload] = names, stack
+            replicas, turns = [m.replica for m in group], [m.turn for m in group]
+            self._stacks[workload] = names, Stack(replicas, turns, self._task.recipe, self._device, way)
         return self._stacks[workload][1]
 
-    def _may_be_stacked(self, workload: str, group: Sequence[_Member]) -> bool:
-        """Try it once for each workload and kinds of optimizers."""
+    def _way_of(self, workload: str, group: Sequence[_Member]) -> Way | None:
+        """The first way that serves a workload; each is tried once for its kinds of optimizers."""
         kinds = {repr(kind_of(member.replica)): member.replica.spec for member in group}
-        key = (workload, *sorted(kinds))
-        if workload in self._apart or key in self._checked:
-            return workload not in self._apart
-        self._checked.add(key)
         # With two of a kind: that the rows are kept apart shows in no fewer.
         others = [m.replica.spec for m in group if m.replica.spec not in kinds.values()]
-        reason = (
-            "its model is compiled"
-            if self._task.recipe.compile
-            else why_not_stacked(self._task, [*kinds.values(), *others[:1]], self._device)
-        )
-        if reason is not None:
-            self._keep_apart(workload, reason)
-        return reason is None
+        for way in self._ways:
+            key = (way, workload, *sorted(kinds))
+            if key not in self._checked:
+                self._checked.add(key)
+                reason = why_not_together(self._task, [*kinds.values(), *others[:1]], self._device, way)
+                if reason is not None:
+                    self._refuse(workload, way, reason)
+            if way not in self._refused.get(workload, {}):
+                return way
+        return None
 
     def _take_apart(self, workload: str, group: Sequence[_Member], error: Exception) -> None:
         """After an error in a stack, which may have torn its replicas: make them anew, from their checkpoints."""
-        self._stacks.pop(workload, None)
-        self._keep_apart(workload, f"a stack of them failed ({described(error)})")
+        way = cast(Way, self._stacks.pop(workload)[0][0]) if workload in self._stacks else self._ways[0]
+        self._refuse(workload, way, f"a pack of them failed ({described(error)})")
         for member in group:
             self.drop(member.name)
             self.add(member.name, member.replica.spec, member.checkpoint)
 
-    def _keep_apart(self, workload: str, reason: str) -> None:
-        self._apart.add(workload)
-        self._notes.append(
-            f"{self._task.workload} is trained one replica after the other, not stacked, as {reason}"
-        )
+    def _refuse(self, workload: str, way: Way, reason: str) -> None:
+        reasons = self._refused.setdefault(workload, {})
+        reasons[way] = reason
+        if len(reasons) == len(self._ways):
+            self._notes.append(
+                f"{self._task.workload} is trained one replica after the other, not {' nor '.join(reasons)}, "
+                f"as {'; as '.join(dict.fromkeys(reasons.values()))}"
+            )
