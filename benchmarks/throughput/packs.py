@@ -16,7 +16,7 @@ from lrsearch import load_task
 from lrsearch.errors import DataError, WorkloadError
 from lrsearch.task import Task
 from lrsearch.training.optimizers import stand_ins
-from lrsearch.training.packs.check import why_not_stacked
+from lrsearch.training.packs.check import why_not_together
 from lrsearch.training.packs.size import SIZES, best_size
 from lrsearch.training.packs.size import measure as measure_packs
 from lrsearch.training.replica import Replica
@@ -63,7 +63,7 @@ def _measured(task: Task, device: torch.device, runs: int) -> dict[str, Any]:
         row[f"pack of {size}"] = median(rates) if rates else float("nan")
     row["best over alone"] = max(row[f"pack of {size}"] for size in packs[0]) / row["alone"]
     row["chosen"] = best_size(packs[0])
-    row["not stacked as"] = why_not_stacked(task, [spec, replace(spec, seed=1)], device)
+    row["not stacked as"] = why_not_together(task, [spec, replace(spec, seed=1)], device)
     return row
 
 

@@ -8,7 +8,7 @@ from lrsearch.ports import Dispatcher
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file, name_of_run, remove_checkpoints, take_over
 from lrsearch.training.packs.pack import Pack
-from lrsearch.training.packs.size import pack_size
+from lrsearch.training.packs.size import ALONE, Packing, packing_of
 from lrsearch.training.train import train
 from lrsearch.trial import Trial
 
@@ -34,12 +34,12 @@ class InlineEngine:
         checkpoints = take_over(self._checkpoints, name_of_run())
         if dispatcher.done():
             return
-        size = pack_size(task)
+        packing = packing_of(task)
         with Watchdog(task.resources.timeout) as watchdog:
-            if size == 1:
+            if packing == ALONE:
                 _run_one_by_one(task, dispatcher, checkpoints, watchdog)
             else:
-                _run_packed(task, size, dispatcher, checkpoints, watchdog)
+                _run_packed(task, packing, dispatcher, checkpoints, watchdog)
 
 
 def _run_one_by_one(task: Task, dispatcher: Dispatcher, checkpoints: Path, watchdog: Watchdog) -> None:
@@ -56,10 +56,12 @@ def _run_one_by_one(task: Task, dispatcher: Dispatcher, checkpoints: Path, watch
         remove_checkpoints(checkpoint)  # not before its outcome is on record
 
 
-def _run_packed(task: Task, size: int, dispatcher: Dispatcher, checkpoints: Path, watchdog: Watchdog) -> None:
-    pack = Pack(task)
+def _run_packed(
+    task: Task, packing: Packing, dispatcher: Dispatcher, checkpoints: Path, watchdog: Watchdog
+) -> None:
+    pack = Pack(task, packing.ways)
     while True:
-        while len(pack) < size and (trial := dispatcher.ask()) is not None:
+        while len(pack) < packing.size and (trial := dispatcher.ask()) is not None:
             pack.add(trial.id, trial.spec, checkpoint_file(checkpoints, trial.id))
         if not len(pack):
             return
@@ -71,7 +73,7 @@ def _run_packed(task: Task, size: int, dispatcher: Dispatcher, checkpoints: Path
             # Which of them hung is not known, and what was half done is not to be trusted.
             for name in names:
                 dispatcher.lost(name, str(hung))
-            pack = Pack(task)
+            pack = Pack(task, packing.ways)
             continue
         for name, progress in reached:
             over = pass_on(dispatcher, name, progress)

@@ -17,7 +17,7 @@ from lrsearch.training.replica import Replica
 from lrsearch.training.update import autocast
 
 KINDS = 4
-"""Of batches, by their shapes and what in them is no tensor, that are recorded; a workload with more is not captured."""
+"""Of batches, by their shapes and what in them is no tensor: a workload with more is not captured."""
 
 
 @dataclass

@@ -14,8 +14,8 @@ from lrsearch.workload import Batches, moved
 class StackedBatches:
     """Gives a batch of each replica at once.
 
-    Of ``Batches`` that share their data only the examples' numbers are stacked; ``cut`` then makes a batch of them where it
-    is used.
+    Of ``Batches`` that share their data only the examples' numbers are stacked; ``cut`` then makes a batch of them
+    where it is used.
 
     Args:
         replicas: of one workload.
@@ -44,9 +44,7 @@ class StackedBatches:
         Raises:
             StackError: they differ in more than numbers.
         """
-        each = [
-            self._one(replica, batch) for replica, batch in zip(self._replicas, batches, strict=True)
-        ]
+        each = [self._one(replica, batch) for replica, batch in zip(self._replicas, batches, strict=True)]
         tensors, like = together(each)
         if like is None:
             raise StackError("its batches are None")

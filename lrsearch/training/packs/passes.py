@@ -7,6 +7,7 @@ from torch import Tensor
 
 Way = Literal["stacked", "captured"]
 """How they are run: all as one by ``vmap``, or each recorded and all played back together."""
+WAYS: tuple[Way, ...] = ("stacked", "captured")
 
 
 class Passes(Protocol):

@@ -65,7 +65,8 @@ class Graphs:
         self._device = device
         self._generator = torch.cuda.default_generators[device.index or 0]
         self._states = [self._generator.clone_state() for _ in turns]
-        self._streams = [torch.cuda.Stream(device) for _ in range(min(STREAMS, len(turns)))]
+        count = min(STREAMS, len(turns))
+        self._streams = [torch.cuda.Stream(device) for _ in range(count)]  # type: ignore[no-untyped-call]
 
     def record(self, steps: Sequence[Step]) -> Recording:
         """Warm up, then capture."""
@@ -118,7 +119,7 @@ class _Graph:
 
 
 class Tapes:
-    """The twin on a CPU: keeps the operations of each step, and makes them again one by one. For tests: it gains nothing."""
+    """The twin on a CPU, for tests: keeps the operations of each step, and makes them again one by one."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns = turns
@@ -150,11 +151,11 @@ class _Tapes:
                 tape.play()
 
 
-class _Tape(TorchDispatchMode):
+class _Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Keeps every operation with its arguments, and where its results lie."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._calls: list[tuple[Any, Any, Any, list[Any]]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -12,8 +12,10 @@ import torch
 from lrsearch.task.model import Task
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import stand_ins
-from lrsearch.training.packs.check import why_not_stacked
+from lrsearch.training.packs.check import why_not_together
+from lrsearch.training.packs.passes import WAYS, Way
 from lrsearch.training.packs.stack import Stack
+from lrsearch.training.packs.turns import Turn
 from lrsearch.training.replica import Replica
 from lrsearch.trial import TrialSpec
 
@@ -52,28 +54,62 @@ def best_size(measured: Mapping[int, Measured]) -> int:
     return min(size for size, one in fitting.items() if one.rate >= GOOD_ENOUGH * best)
 
 
-def pack_size(task: Task) -> int:
-    """Give how many replicas a worker of a task trains side by side.
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How a worker trains its replicas: so many side by side, their passes run in the first way that serves."""
 
-    On CPUs that is one unless the task says more: there, a pack is slower than its replicas one after the other.
+    size: int
+    ways: tuple[Way, ...] = ("stacked",)
+
+
+ALONE = Packing(1)
+
+
+def packing_of(task: Task) -> Packing:
+    """Give how a worker of a task packs its replicas.
+
+    On CPUs it trains one at a time unless the task says more, as a pack there is slower than its replicas one after the
+    other, and only stacks are of use. On a GPU both ways are measured, at the size that the task gives or at several.
     """
-    if task.trained_by == "loop":
-        return 1
-    if task.resources.pack is not None:
-        return task.resources.pack
+    if task.trained_by == "loop" or task.resources.pack == 1:
+        return ALONE
     device = training_device(task)
-    return 1 if device.type == "cpu" else best_size(measure(task, device, SIZES))
+    if device.type == "cpu":
+        return Packing(task.resources.pack or 1)
+    sizes = SIZES if task.resources.pack is None else (task.resources.pack,)
+    return best_packing({way: measure(task, device, sizes, way) for way in WAYS}, task.resources.pack)
 
 
-def measure(task: Task, device: torch.device, sizes: Sequence[int]) -> dict[int, Measured]:
-    """Train short packs of growing size on a device; a size that does not fit ends it."""
-    specs = [_spec(task, seed) for seed in range(max(sizes))]
-    if why_not_stacked(task, specs[:2], device) is not None:
-        return {1: Measured(1.0, 0.0)}
+def best_packing(measured: Mapping[Way, Mapping[int, Measured]], size: int | None = None) -> Packing:
+    """Give the way that trains fastest at its best size, then the other; those that do not serve are left out.
+
+    >>> stacked, captured = {1: Measured(100, 0.1), 9: Measured(500, 0.1)}, {1: Measured(200, 0.1)}
+    >>> best_packing({"stacked": stacked, "captured": captured})
+    Packing(size=9, ways=('stacked', 'captured'))
+    """
+    best = {way: size or best_size(rates) for way, rates in measured.items() if rates}
+    if not best:
+        return Packing(size or 1, ())
+
+    def rate(way: Way) -> float:
+        found = measured[way].get(best[way])
+        return found.rate if found is not None else 0.0
+
+    ways = sorted(best, key=rate, reverse=True)
+    return Packing(best[ways[0]], tuple(ways))
+
+
+def measure(
+    task: Task, device: torch.device, sizes: Sequence[int], way: Way = "stacked"
+) -> dict[int, Measured]:
+    """Train short packs of growing size on a device, until one does not fit; none if the way does not serve."""
+    specs = [_spec(task, seed) for seed in range(max(*sizes, 2))]
+    if why_not_together(task, specs[:2], device, way) is not None:
+        return {}
     measured = {}
     for size in sizes:
         try:
-            measured[size] = _measure_one(task, device, specs[:size])
+            measured[size] = _measure_one(task, device, specs[:size], way)
         except torch.OutOfMemoryError:
             break
         if measured[size].memory * 2 > MEMORY_SHARE:  # the next is three times as large
@@ -81,15 +117,18 @@ def measure(task: Task, device: torch.device, sizes: Sequence[int]) -> dict[int,
     return measured
 
 
-def _measure_one(task: Task, device: torch.device, specs: Sequence[TrialSpec]) -> Measured:
+def _measure_one(task: Task, device: torch.device, specs: Sequence[TrialSpec], way: Way) -> Measured:
     cuda = device.type == "cuda"
     gc.collect()
     if cuda:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     with tempfile.TemporaryDirectory(prefix="lrsearch-") as folder:
-        replicas = [Replica(task, spec, Path(folder) / "none.pt") for spec in specs]
-        stack = Stack(replicas, task.recipe, device)
+        replicas, turns = [], []
+        for spec in specs:
+            replicas.append(Replica(task, spec, Path(folder) / "none.pt"))
+            turns.append(Turn(device))
+        stack = Stack(replicas, turns, task.recipe, device, way)
         stack.train(_WARM_UP)
         began = _now(device)
         stack.train(_UPDATES)

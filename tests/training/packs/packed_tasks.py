@@ -18,14 +18,18 @@ def loss_with_memory(model, batch, memory):
 
 
 class Shuffled:
-    """Batches that are the user's own."""
+    """Batches that are the user's own, of one size or several."""
 
-    def __init__(self, x, y):
-        self.x, self.y = x, y
+    def __init__(self, x, y, kinds=1):
+        self.x, self.y, self.kinds = x, y, kinds
 
     def batch(self, seed, iteration):
-        rows = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(1000 * seed + iteration))[:8]
+        rows = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(1000 * seed + iteration))
+        rows = rows[: 8 + iteration % self.kinds]
         return self.x[rows], self.y[rows]
+
+
+KINDS = {"own batches": 1, "two kinds": 2, "many kinds": 7}
 
 
 def make(kind="plain"):
@@ -36,7 +40,7 @@ def make(kind="plain"):
     model = nn.Sequential(nn.Linear(6, 8), middle, nn.Tanh(), nn.Linear(8, 1))
     return Workload(
         model=model,
-        batches=Shuffled(x, y) if kind == "own batches" else Batches(x, y, batch_size=8),
+        batches=Shuffled(x, y, KINDS[kind]) if kind in KINDS else Batches(x, y, batch_size=8),
         loss=loss_with_memory if kind == "carried" else loss,
         metrics={"train_loss": Mean(loss, x, y)},
         carried={"mean": torch.zeros(())} if kind == "carried" else None,

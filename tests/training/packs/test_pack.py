@@ -10,6 +10,7 @@ from packed_tasks import SGD, TASK, WORKLOAD
 from lrsearch.task import Task, parse_task
 from lrsearch.training import replica as replicas
 from lrsearch.training.packs.pack import Pack
+from lrsearch.training.packs.passes import WAYS
 from lrsearch.training.packs.stack import Stack
 from lrsearch.training.progress import Progress
 from lrsearch.training.train import train
@@ -152,6 +153,30 @@ def test_a_line_says_why_they_are_not_stacked(
 ) -> None:
     notes = notes_of(Pack(write(kind, SGD, change)), tmp_path, spec(0), spec(1))
     assert notes == [f"packed.py:make is trained one replica after the other, not stacked, as {because}"]
+
+
+def test_dropout_is_captured_where_that_may_be(write: Write, tmp_path: Path) -> None:
+    task = write(kind="dropout")
+    pack = Pack(task, WAYS)
+    notes = notes_of(pack, tmp_path / "a", spec(0), spec(1))
+    found = ends(Pack(task, WAYS), tmp_path / "b", spec(0), spec(1))
+    assert notes == []
+    for number in (0, 1):
+        expected = end_alone(task, tmp_path, spec(number)).outcome
+        assert isinstance(expected, Finished)
+        assert found[str(number)].outcome == Finished(pytest.approx(expected.value, rel=1e-5))
+
+
+def test_a_line_says_why_neither_way_serves(write: Write, tmp_path: Path) -> None:
+    change = (
+        "    x, y = batch\n    return",
+        "    x, y = batch\n    y = 0 * y if float(y.sum()) > 1e9 else y\n    return",
+    )
+    notes = notes_of(Pack(write("plain", SGD, change), WAYS), tmp_path, spec(0), spec(1))
+    assert notes == [
+        "packed.py:make is trained one replica after the other, not stacked nor captured, as its Python branches on "
+        "numbers that are computed; as its Python reads numbers that are computed"
+    ]
 
 
 def test_an_error_fails_the_one_that_raised_it(write: Write, tmp_path: Path) -> None:
