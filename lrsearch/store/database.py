@@ -1,5 +1,7 @@
 """The database behind a storage URL: whether it is there, why it is not, how it is made and made safe."""
 
+import errno
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
@@ -92,12 +94,26 @@ def _is_whole(engine: sqlalchemy.Engine) -> bool:
         return connection.execute(sqlalchemy.text("SELECT 1 FROM alembic_version")).first() is not None
 
 
-def unreachable(url: str, error: Exception) -> UsageError:
-    """Make the error for a storage that cannot be opened."""
+def unreachable(url: str, error: Exception) -> UsageError | StorageError:
+    """Make the error for a storage that cannot be opened; it is the user's mistake unless its disk is full."""
+    if _is_full(error):
+        return StorageError(
+            f"cannot open the storage {shown_url(url)} ({_reason(url, error)}); what had ended is kept; make room on its "
+            "disk, and run it again"
+        )
     remedy = "check the URL, and that its server or folder is there"
     if isinstance(error, ModuleNotFoundError):
         remedy = f"{remedy}; for postgresql+psycopg://... install lrsearch[postgres]"
     return UsageError(f"cannot open the storage {shown_url(url)} ({_reason(url, error)}); {remedy}")
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether there was no room to write; SQLite calls that an error of input or output where it maps a file."""
+    cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None else error
+    if isinstance(cause, sqlite3.Error):
+        # The lower byte is the kind of an extended code.
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def gone(url: str, error: Exception) -> StorageError:

@@ -55,7 +55,9 @@ def test_what_can_only_be_captured(write: Write, kind: str) -> None:
     assert why_not(write(kind), "captured") is None
 
 
-def test_what_reads_numbers_off_the_device_is_refused_and_the_device_lives(write: Write, tmp_path: Path) -> None:
+def test_what_reads_numbers_off_the_device_is_refused_and_the_device_lives(
+    write: Write, tmp_path: Path
+) -> None:
     task = write()
     python = tmp_path / "packed.py"
     branch = "    x, y = batch\n    if float(y.sum()) > 1e9:\n        y = 0 * y\n    return"

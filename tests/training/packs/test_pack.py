@@ -157,9 +157,11 @@ def test_a_line_says_why_they_are_not_stacked(
 
 def test_dropout_is_captured_where_that_may_be(write: Write, tmp_path: Path) -> None:
     task = write(kind="dropout")
-    pack = Pack(task, WAYS)
-    notes = notes_of(pack, tmp_path / "a", spec(0), spec(1))
-    found = ends(Pack(task, WAYS), tmp_path / "b", spec(0), spec(1))
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    notes = notes_of(Pack(task, WAYS), first, spec(0), spec(1))
+    found = ends(Pack(task, WAYS), second, spec(0), spec(1))
     assert notes == []
     for number in (0, 1):
         expected = end_alone(task, tmp_path, spec(number)).outcome
