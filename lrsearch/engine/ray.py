@@ -7,6 +7,7 @@ snapshots are never read: each run is a fresh ``Tuner``.
 import gc
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from lrsearch.engine.driver import Driver, driving
 from lrsearch.engine.local import LocalRay
 from lrsearch.engine.passing_on import pass_on
 from lrsearch.engine.sending import folder_to_send, runtime_env
-from lrsearch.engine.worker import PROGRESS, SIZE, TRIALS, ReplicaTrainable
+from lrsearch.engine.worker import PROGRESS, SIZE, ReplicaTrainable
 from lrsearch.errors import TrainingError
 from lrsearch.ports import Dispatcher
 from lrsearch.task.fingerprint import Identity, identity_of
@@ -142,7 +143,11 @@ class _NotInSnapshots:
 
 
 class _Asking(_NotInSnapshots, Searcher):
-    """Gives Tune the dispatcher's replicas. Tune calls its methods by keyword: names matter."""
+    """Asks the dispatcher for replicas, and Tune for a worker wherever some wait for one.
+
+    Replicas are not bound to the worker that was asked for on their behalf: where a node was lost there is no room to
+    start it while the others serve, and these take what waits. Tune calls its methods by keyword: names matter.
+    """
 
     def __init__(self, dispatcher: Dispatcher, size: int) -> None:
         super().__init__()
@@ -150,9 +155,12 @@ class _Asking(_NotInSnapshots, Searcher):
         self.size = size
         """Replicas of a worker."""
         self.running: dict[str, list[str]] = {}
-        """Tune's trial ids to ours."""
+        """Tune's trial ids, of workers that were heard of, to ours."""
         self.hung: dict[str, str] = {}
         """What to say of those whose process was ended because they hung."""
+        self._starting: set[str] = set()
+        """Tune's trial ids of workers that were not heard of yet."""
+        self._waiting: deque[Trial] = deque()
 
     def set_search_properties(
         self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
@@ -160,16 +168,32 @@ class _Asking(_NotInSnapshots, Searcher):
         return True
 
     def suggest(self, trial_id: str) -> Any:
-        trials = self.asked(self.size)
-        if not trials:
+        expected = self.size * len(self._starting)
+        while len(self._waiting) < expected + self.size and (trial := self._dispatcher.ask()) is not None:
+            self._waiting.append(trial)
+        if len(self._waiting) <= expected:
             return Searcher.FINISHED if self._dispatcher.done() else None
-        self.running[trial_id] = [trial.id for trial in trials]
-        return {TRIALS: trials, SIZE: self.size}
+        self._starting.add(trial_id)
+        return {SIZE: self.size}
+
+    def serves(self, trial_id: str) -> bool:
+        """Whether there is a worker of this name, or is to be one."""
+        return trial_id in self._starting or trial_id in self.running
+
+    def hears(self, trial_id: str) -> list[str] | None:
+        """Give what a worker trains, which is nothing at first; None if Tune has ended it."""
+        if trial_id in self._starting:
+            self._starting.remove(trial_id)
+            self.running[trial_id] = []
+        return self.running.get(trial_id)
 
     def asked(self, room: int) -> list[Trial]:
         """Ask for replicas, as many as there is room for."""
         trials: list[Trial] = []
-        while len(trials) < room and (trial := self._dispatcher.ask()) is not None:
+        while len(trials) < room:
+            trial = self._waiting.popleft() if self._waiting else self._dispatcher.ask()
+            if trial is None:
+                break
             trials.append(trial)
         return trials
 
@@ -178,7 +202,12 @@ class _Asking(_NotInSnapshots, Searcher):
     ) -> None:
         # What ended with an outcome was told by the scheduler; what is left lost its worker.
         because = self.hung.pop(trial_id, "its process ended; there may be no memory left for it")
-        for trial in self.running.pop(trial_id, ()):
+        lost = self.running.pop(trial_id, [])
+        if trial_id in self._starting:
+            # Or workers that cannot start would be tried for ever.
+            self._starting.remove(trial_id)
+            lost = [self._waiting.popleft().id for _ in range(min(self.size, len(self._waiting)))]
+        for trial in lost:
             self._dispatcher.lost(trial, because)
 
     def save(self, checkpoint_path: str) -> None:
@@ -203,7 +232,7 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
 
     def _pass_on(self, trial: Any, result: dict[str, Any]) -> bool:
         """Tell the dispatcher what a worker's replicas have come to; give whether the worker goes on with them."""
-        running = self._searcher.running.get(trial.trial_id)
+        running = self._searcher.hears(trial.trial_id)
         if running is None or PROGRESS not in result:
             return True
         gone, spoilt = [], False
@@ -245,8 +274,9 @@ class _Watching(_NotInSnapshots, tune.Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune calls this every tenth of a second."""
-        running = [trial for trial in trials if trial.trial_id in self._searcher.running]
-        for trial in running:
+        for trial in trials:
+            if not self._searcher.serves(trial.trial_id):
+                continue
             # Before it has one, its process is starting, which takes as long as the machine is busy.
             actor = trial.temporary_state.ray_actor
             if actor is None:

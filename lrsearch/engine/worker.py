@@ -21,8 +21,8 @@ from lrsearch.training.progress import Progress
 from lrsearch.training.train import OneAtATime
 from lrsearch.trial import Failed, Trial
 
-TRIALS, SIZE = "trials", "size"
-"""In a configuration of Tune's: the replicas to begin with, and how many are trained side by side."""
+SIZE = "size"
+"""In a configuration of Tune's: how many replicas are trained side by side."""
 PROGRESS = "progress"
 """In a result: what replicas have come to, each with its trial's id."""
 _WATCH_SECONDS = 0.5
@@ -46,7 +46,6 @@ class ReplicaTrainable(tune.Trainable):
         self._pause = _PAUSES[0]
         self._over: set[str] = set()
         """Replicas that have ended, of which the driver has not said that they are on record."""
-        self.change(config[TRIALS], [])
 
     def change(self, came: Sequence[Trial], gone: Sequence[str]) -> None:
         """Take in replicas, and let go of some."""
