@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ import sqlalchemy
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
-from lrsearch.errors import StudyLockedError, StudyMismatchError, StudyNotFoundError, UsageError
+from lrsearch.errors import StorageError, StudyLockedError, StudyMismatchError, StudyNotFoundError, UsageError
+from lrsearch.store.database import unreachable
 from lrsearch.store.optuna import OptunaStore, open_store, read_study, shown_url, study_names
 from lrsearch.task import RangeTest, Task, parse_task
 from lrsearch.task.fingerprint import fingerprint, identity_of, of_entry
@@ -192,7 +194,9 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_writer_is_refused_in_this_process(opened: Open) -> None:
     opened()
-    named = rf"another lrsearch \(process {os.getpid()} on .*, since .* UTC\) is writing to the study digits; "
+    named = (
+        rf"another lrsearch \(process {os.getpid()} on .*, since .* UTC\) is writing to the study digits; "
+    )
     with pytest.raises(StudyLockedError, match=f"{named}.*status digits"):
         opened()
 
@@ -456,6 +460,21 @@ def test_an_unreachable_storage_is_one_line_without_the_password(url: str, act: 
     assert "\n" not in message
     assert message.startswith("cannot open the storage ")
     assert "check the URL" in message
+
+
+@pytest.mark.parametrize("kind", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE])
+def test_a_disk_that_is_full_when_a_storage_is_opened_is_not_the_users_mistake(kind: int) -> None:
+    full = sqlite3.OperationalError("no room")
+    full.sqlite_errorcode = kind
+    said = unreachable("sqlite:///study.db", sqlalchemy.exc.OperationalError("INSERT", {}, full))
+    assert type(said) is StorageError
+    assert "make room on its disk" in str(said)
+
+
+def test_a_file_that_is_no_database_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_text("no database" * 100)
+    with pytest.raises(UsageError, match="check the URL"):
+        read_study(url_of(tmp_path), "digits")
 
 
 def test_a_range_test_from_before_there_were_other_proposals_is_read(opened: Open, tmp_path: Path) -> None:
