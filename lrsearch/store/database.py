@@ -98,8 +98,8 @@ def unreachable(url: str, error: Exception) -> UsageError | StorageError:
     """Make the error for a storage that cannot be opened; it is the user's mistake unless its disk is full."""
     if _is_full(error):
         return StorageError(
-            f"cannot open the storage {shown_url(url)} ({_reason(url, error)}); what had ended is kept; make room on its "
-            "disk, and run it again"
+            f"cannot open the storage {shown_url(url)} ({_reason(url, error)}); what had ended is kept; "
+            "make room on its disk, and run it again"
         )
     remedy = "check the URL, and that its server or folder is there"
     if isinstance(error, ModuleNotFoundError):

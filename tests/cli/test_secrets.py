@@ -136,7 +136,8 @@ def test_where_all_goes_well(call, cli, tmp_path: Path, postgres_database: str, 
     said = [text]
     for command in COMMANDS[:-1]:
         status, *texts = cli(*command, *storage)
-        assert status == (2 if command[0] == "resume" and "valley" not in command else 0), texts  # nothing is unfinished
+        nothing_unfinished = command[0] == "resume" and "valley" not in command
+        assert status == (2 if nothing_unfinished else 0), texts
         said += texts
     wrong = postgres_database.replace(SECRET, f"not-{SECRET}")
     status, *texts = cli("status", "--storage", wrong)
