@@ -133,7 +133,11 @@ def run(
             finished = _finished(task, place)
             with _starting(engine, address) if finished is None else nullcontext() as local:
                 with uncollected():
-                    identity = finished or with_data(identity_of(task), _check(task, engine, address))
+                    identity = (
+                        finished.identity
+                        if finished
+                        else with_data(identity_of(task), _check(task, engine, address))
+                    )
                 termination.check()
                 make = partial(make_engine, engine, place, address, working_dir, identity, local)
                 with nothing_left_behind(place.folder, lambda: tally.begun):
@@ -145,7 +149,8 @@ def run(
             # With --only, what earlier runs found for other entries stays in the report and the chosen values.
             states = tuple(survey(task, coordinator.trials).values())
             of_interest = states if only is None else ended(states)
-            made = made_with(task, identity, studies.read(place).worked_at)
+            before = finished if finished is not None and not tally.begun else studies.read(place)
+            made = made_with(task, identity, before.worked_at)
             content = chosen(task, of_interest, made, fingerprint(identity))
             content, files = _results(task, place, states, content)
         except KeyboardInterrupt as interrupt:
@@ -296,7 +301,7 @@ def _search(
     Returns:
         The task with every start that was proposed, the coordinator, and how many workers there were.
     """
-    from lrsearch.store.optuna import Origin, missing_promises, open_store, read_study
+    from lrsearch.store.optuna import Origin, missing_promises, open_store
 
     origin = Origin(fork_of.name, fork_of.url) if fork_of is not None else None
     live = live_code_of(task)
@@ -304,12 +309,11 @@ def _search(
         store = open_store(task, identity, place.url, place.lock, origin)
     try:
         console = console or Console(quiet=True)
-        record = read_study(place.url, place.name)
         unseen = live and live.unseen and f"changes of {and_text(live.unseen)} are not noticed; {_UNSEEN}"
         for line in (missing_promises(place.url), store.forked and f"{place.name}: {store.forked}", unseen):
             if line:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-        if others := sorted({t.spec.search.entry for t in record.trials} - task.entries.keys()):
+        if others := store.entries_besides():
             console.print(
                 f"{place.name} also holds results of {and_text(others)}, not searched this time: the report and "
                 "chosen.yaml leave them out; another name (name=... in Python) keeps both",
@@ -381,12 +385,12 @@ def _check(task: Task, engine: EngineName, address: str | None) -> list[tuple[st
     return [(data.name, data.summary, data.content) for data in read]
 
 
-def _finished(task: Task, place: Place) -> Identity | None:
-    """Give the identity of a study that has nothing left to train for this task: its workload need not be tried."""
+def _finished(task: Task, place: Place) -> Study | None:
+    """Give the study if it has nothing left to train for this task: its workload need not be tried."""
     try:
         study = studies.read(place)
     except StudyNotFoundError:
         return None
     # What the data holds is known only once it is read; the study says what it was trained on.
     same = identity_of(task) | data_of(study.identity) == study.identity
-    return study.identity if study.finished and same and study.task.text == task.text else None
+    return study if study.finished and same and study.task.text == task.text else None

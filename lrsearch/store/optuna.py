@@ -82,6 +82,7 @@ class OptunaStore:
         self.forked = forked
         """What it took over of another study, if it was asked to."""
         self._identity = identity
+        self._task = task
         self._searches = task.searches()
         self._studies = studies
         self._held = ExitStack()
@@ -94,14 +95,27 @@ class OptunaStore:
                 trial = trial_from(search, frozen)
                 if trial is None:
                     continue
-                trial_id = storage.get_trial_id_from_study_id_trial_number(study, frozen.number)
-                found.append((trial_id, trial))
-                self._trial_ids[trial.id] = trial_id
+                # Every storage of Optuna's has it there; asked for one by one, 1,000 take half a second.
+                found.append((frozen._trial_id, trial))
+                self._trial_ids[trial.id] = frozen._trial_id
                 if trial.outcome is not None and not frozen.state.is_finished():
                     # A run died between writing the outcome and closing the trial: only the closing is left.
                     self._finish(trial.id, trial.outcome)
         for _, trial in sorted(found, key=lambda pair: pair[0]):
             self._trials[trial.id] = trial
+
+    def entries_besides(self) -> list[str]:
+        """Give the entries that have results in the study and are not of the task."""
+        here = set()
+        for study in self._storage.get_all_studies():
+            task, _, search = study.study_name.partition("/")
+            entry, _, _ = search.partition("/")
+            ours = task == self._task.name and ATTRIBUTE in study.user_attrs
+            if ours and entry not in self._task.entries:
+                study_id = self._storage.get_study_id_from_name(study.study_name)
+                if self._storage.get_n_trials(study_id):
+                    here.add(entry)
+        return sorted(here)
 
     def trials(self) -> tuple[Trial, ...]:
         """Give all trials on record, oldest first."""
@@ -286,19 +300,19 @@ def _refuse_mismatch(storage: BaseStorage, task: Task, identity: Identity, url: 
         with suppress(KeyError):
             study = storage.get_study_id_from_name(_study_name(task, search))
             kept = storage.get_study_user_attrs(study).get(ATTRIBUTE)
-            if kept is not None and _holds_results(storage, study):
-                before = of_entry(kept["identity"], search.entry)
-                if differs := differences(before, of_entry(identity, search.entry)):
-                    changed |= differs
-                    studies.append(_study_name(task, search))
+            if kept is None:
+                continue
+            differs = differences(of_entry(kept["identity"], search.entry), of_entry(identity, search.entry))
+            if differs and _holds_results(storage, study):
+                changed |= differs
+                studies.append(_study_name(task, search))
     if changed:
         raise mismatch(task, changed, studies, url, lock)
 
 
 def _holds_results(storage: BaseStorage, study: int) -> bool:
     """Whether a study has trainings that would be mixed with others; one that failed will be made anew."""
-    states = (trial.state for trial in storage.get_all_trials(study, deepcopy=False))
-    return any(state in (TrialState.COMPLETE, TrialState.PRUNED) for state in states)
+    return storage.get_n_trials(study, (TrialState.COMPLETE, TrialState.PRUNED)) > 0
 
 
 def _open_study(storage: BaseStorage, task: Task, search: SearchId, identity: Identity) -> int:
