@@ -100,6 +100,41 @@ class Ladder:
             raise ValueError(f"{value:g} is outside the {self.name} ladder; give a value {words}")
 
 
+@dataclass(frozen=True, slots=True)
+class OneRung(Ladder):
+    """A ladder of one value, at rung 0: for what is trained at a given value and no other.
+
+    >>> OneRung("lr", 0, 0.028).value(0)
+    0.028
+    """
+
+    only: float
+
+    def value(self, rung: int) -> float:
+        """Give the value.
+
+        Raises:
+            ValueError: the rung is not 0.
+        """
+        if rung != 0:
+            raise ValueError(f"{self.only:g} is alone, at rung 0; there is no rung {rung}")
+        return self.only
+
+    def rung(self, value: float) -> int:
+        """Give 0 for the value.
+
+        Raises:
+            ValueError: it is another.
+        """
+        if value != self.only:
+            raise ValueError(f"{value:g} is not {self.only:g}, the only value")
+        return 0
+
+    def rungs_within(self, lowest: float, highest: float) -> tuple[int, int]:
+        """Give the one rung, whatever the limits."""
+        return 0, 0
+
+
 @cache  # each decision asks for the same few
 def _one_three_ten(rung: int) -> Decimal:
     exponent, third = divmod(rung, 2)

@@ -14,6 +14,7 @@ from lrsearch.strategies import (
     Decision,
     Done,
     Ending,
+    Fixed,
     NoneLearned,
     Race,
     Resolve,
@@ -25,9 +26,10 @@ from lrsearch.strategies import (
     candidates_of,
     looks,
 )
-from lrsearch.task.model import Searched, Shared, Task
+from lrsearch.task.comparison import MEAN_SCALE
+from lrsearch.task.model import Compared, Searched, Shared, Task
 from lrsearch.trial import Failed, SearchId, Stopped, Trial
-from lrsearch.verdict import Verdict, assess, judge
+from lrsearch.verdict import Verdict, assess, at_scale, judge, mean_scale, scale_of
 
 _TRIED_ALIKE = 4
 """Candidates that are the same before a search is given up: three rungs of the ladder, a factor of 30."""
@@ -111,6 +113,13 @@ def state_of(
     others, waiting_for = _others(task, search, chosen)
     if others is None:
         return SearchState(search, searched, (), None, waiting_for, None, None)
+    if isinstance(searched, Compared):
+        if (scale := scale_of(searched, chosen)) is None:
+            waits_for = SearchId(f"{searched.scaled_by}", search.hyperparameter)
+            return SearchState(search, searched, (), None, (waits_for,), None, None)
+        searched, others = at_scale(searched, others, scale)
+        # A control counts at its present rate alone: with more seeds another mean scale is measured.
+        trials = [t for t in trials if t.spec.hyperparameters[search.hyperparameter] == searched.start]
     current = tuple(
         _counting(
             trial
@@ -155,6 +164,8 @@ def _is_unused(task: Task, trials: Sequence[Trial], decision: Decision) -> bool:
 
 def strategy_for(task: Task, search: SearchId) -> Strategy:
     """Make the strategy that walks a search's ladder, as the task wants it."""
+    if isinstance(task.searches()[search], Compared):
+        return Fixed(task.seeds)
     bracket = _bracket_for(task, task.searches()[search])
     walk = Race(bracket, task.budget.iterations) if task.settings.race else bracket
     first = walk if task.settings.screen is None else Screen(walk, task.settings.screen)
@@ -206,12 +217,18 @@ def _resolving(task: Task, search: SearchId, first: Strategy) -> Resolve:
 
 
 def chosen_values(states: Iterable[SearchState]) -> dict[SearchId, float]:
-    """Give what the searches that have ended chose; one that chose nothing is not among them."""
-    return {
-        state.search: state.verdict.chosen
-        for state in states
-        if state.verdict is not None and state.verdict.chosen is not None
+    """Give what the searches that have ended chose; one that chose nothing is not among them.
+
+    Of what a comparison trained in CProp, the mean scale is there too, as if it were a hyperparameter of the entry.
+    """
+    ended = [state for state in states if state.verdict is not None]
+    scales = {
+        SearchId(state.search.entry, MEAN_SCALE): scale
+        for state in ended
+        if isinstance(state.searched, Compared) and (scale := mean_scale(state.trials)) is not None
     }
+    chosen = {state.search: state.verdict.chosen for state in ended if state.verdict is not None}
+    return {search: value for search, value in chosen.items() if value is not None} | scales
 
 
 def value_of(task: Task, name: SearchId, chosen: Mapping[SearchId, float]) -> float:
@@ -304,6 +321,10 @@ def _others(
                 values[name] = value_of(task, SearchId(search.entry, name), chosen)
             except PendingError as pending:
                 waiting_for.append(pending.search)
+    own = task.searches()[search]
+    if isinstance(own, Compared) and own.scaled_by is not None:
+        scaled_by = SearchId(own.scaled_by, search.hyperparameter)
+        waiting_for += [scaled_by] if scaled_by not in chosen else []
     return (None, tuple(waiting_for)) if waiting_for else (values, ())
 
 

@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 from lrsearch.errors import StudyNotFoundError, TaskError, UsageError
 from lrsearch.searches import SearchState, nothing_to_wait_for, survey
 from lrsearch.store.record import StudyRecord
-from lrsearch.task import Task, load_task, parse_task
+from lrsearch.task import Task, load_task
+from lrsearch.task.compared import parse_stored
 from lrsearch.task.document import did_you_mean, listed
 from lrsearch.task.fields import NAME_PATTERN
 from lrsearch.task.fingerprint import Identity, fingerprint
@@ -74,6 +75,11 @@ class Place:
     def chosen(self) -> Path:
         """The exported values."""
         return self.folder / "chosen.yaml"
+
+    @property
+    def comparison(self) -> Path:
+        """The result of a comparison."""
+        return self.folder / "comparison.yaml"
 
     def in_use(self) -> bool:
         """Whether a process is writing to the study at this moment, on this machine or, in a storage, on another."""
@@ -178,7 +184,7 @@ def _not_found(place: Place, where: str, there: Sequence[str]) -> StudyNotFoundE
 def study_of(place: Place, record: StudyRecord) -> Study:
     """Make sense of a record: the task as it was last run, and where its searches stand."""
     # A study that was forked has a name of its own, and its task's text that of the other.
-    task = replace(parse_task(record.task_text, record.task_path), name=place.name)
+    task = replace(parse_stored(record.task_text, record.task_path), name=place.name)
     task = task.with_proposed_starts(record.proposed_starts)
     return Study(place, task, record.identity, survey(task, record.trials), record.worked_at)
 

@@ -17,7 +17,7 @@ from lrsearch.report.pace import Pace
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.strip import strip, strip_width
 from lrsearch.searches import SearchState, nothing_to_wait_for
-from lrsearch.strategies import AtLimit, NoneLearned
+from lrsearch.strategies import AtLimit, NoneLearned, Trained
 from lrsearch.task.model import Task
 from lrsearch.trial import SearchId, Trial
 from lrsearch.verdict import Verdict
@@ -167,6 +167,8 @@ def ending_text(verdict: Verdict) -> Text:
     match verdict.ending:
         case NoneLearned():
             return Text("nothing learned", style="bold red")
+        case Trained():
+            return Text("trained")
         case AtLimit(side=side):
             return Text(f"at the {side} limit\nwiden it, run again", style="yellow")
     if verdict.regret_at_most is None:

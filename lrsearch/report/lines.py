@@ -13,7 +13,7 @@ from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import sentence
 from lrsearch.searches import SearchState, chosen_values, state_of
 from lrsearch.strategies import Launch
-from lrsearch.task.model import Task
+from lrsearch.task.model import Compared, Task
 from lrsearch.trial import Failed, SearchId, Trial
 
 
@@ -63,6 +63,8 @@ class Lines:
             return f"{state.search}: goes on{ended}, at least {left} to go"
         start = value_text(state.searched.guess)
         length = f"{self.task.budget.iterations} iterations"
+        if isinstance(state.searched, Compared):
+            return f"{state.search.entry}: {left} of {length} each, at {start}"
         return f"{state.search}: searched from {start}, at least {left} of {length} each"
 
     def _ended(self, trial: Trial) -> None:
@@ -72,6 +74,8 @@ class Lines:
             error = last_line(trial.outcome.error)
             self._print(f"{state.search} = {value}: seed {trial.spec.seed} failed: {error}")
             return
+        if isinstance(state.searched, Compared):
+            return  # with its last seed it is said how all ended
         # The coordinator tells of an end before it works out where the search stands after it.
         trials = [*(known for known in state.trials if known.id != trial.id), trial]
         others = {known.search: known for known in self.coordinator.states if known.search != state.search}

@@ -18,7 +18,7 @@ from lrsearch.report.recipe import is_peak
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.starts import held_text
 from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
-from lrsearch.strategies import AtLimit, NoneLearned, Resolve, candidates_of
+from lrsearch.strategies import AtLimit, NoneLearned, Resolve, Trained, candidates_of
 from lrsearch.task.horizon import horizon_text
 from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Failed, SearchId
@@ -42,6 +42,8 @@ def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchSta
     match state.verdict.ending:
         case NoneLearned():
             said = _none_learned(task, state)
+        case Trained():
+            return _trained(task, state)
         case AtLimit(side=side):
             said = _at_limit(task, state, state.verdict, side) + _caution(task, state.verdict)
         case _:
@@ -67,6 +69,19 @@ def _bracketed(task: Task, state: SearchState, verdict: Verdict) -> str:
         case _:
             place = f"bracketed by {_value(below)} and {_value(above)}"
     return f"{_choice(task, state, verdict)}: {place}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
+
+
+def _trained(task: Task, state: SearchState) -> str:
+    """Of an entry of a comparison, at its one rate: where it ended."""
+    (candidate,) = candidates_of(state.trials).values()
+    rate = f"{state.search.entry} at {value_text(state.searched.guess)}"
+    if candidate.diverged:
+        seeds = and_text(str(seed) for seed in candidate.diverged)
+        return f"{rate}: diverged with seed{'s' * (len(candidate.diverged) > 1)} {seeds}."
+    row = state.verdict.chosen_row if state.verdict else None
+    assert row is not None, "an entry that was trained has a row"
+    assert row.mean is not None, "seeds that neither diverged nor failed have a mean"
+    return f"{rate}: {task.metric.name} {spread_text(row.mean, row.std)} over {_seeds(row)}."
 
 
 def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> str:

@@ -13,8 +13,10 @@ from lrsearch.strategies.decision import (
     Skip,
     Stop,
     Strategy,
+    Trained,
     Wait,
 )
+from lrsearch.strategies.fixed import Fixed
 from lrsearch.strategies.race import Race
 from lrsearch.strategies.resolve import Assessment, Resolve, looks
 from lrsearch.strategies.screen import Screen
@@ -28,6 +30,7 @@ __all__ = [
     "Decision",
     "Done",
     "Ending",
+    "Fixed",
     "Launch",
     "NoneLearned",
     "Race",
@@ -36,6 +39,7 @@ __all__ = [
     "Skip",
     "Stop",
     "Strategy",
+    "Trained",
     "Wait",
     "all_alike",
     "candidates_of",

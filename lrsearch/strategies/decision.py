@@ -29,7 +29,14 @@ class NoneLearned:
     alike: bool = False
 
 
-Ending = Bracketed | AtLimit | NoneLearned
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The one candidate was trained with all its seeds; nothing was chosen, as nothing was searched."""
+
+    rung: int = 0
+
+
+Ending = Bracketed | AtLimit | NoneLearned | Trained
 
 
 @dataclass(frozen=True, slots=True)

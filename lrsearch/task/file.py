@@ -5,12 +5,13 @@ Every error is one line, ``FILE:LINE:COLUMN what is wrong; what to do``: the fir
 
 import codecs
 import difflib
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from lrsearch.errors import TaskError
-from lrsearch.task.document import Problem, read_document
+from lrsearch.task.document import Document, Problem, read_document
 from lrsearch.task.entries import EntryReader
 from lrsearch.task.format import Checked, check_format
 from lrsearch.task.model import Budget, Entry, Metric, Resources, SearchSettings, Task
@@ -29,7 +30,7 @@ def load_task(path: str | Path) -> Task:
     Raises:
         TaskError: it cannot be read, is no YAML, or says what no task can be.
     """
-    return parse_task(_text_of(path), Path(path), shown_as=str(path))
+    return parse_task(text_of(path), Path(path), shown_as=str(path))
 
 
 def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
@@ -43,7 +44,21 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
     Raises:
         TaskError: it is no YAML, or says what no task can be.
     """
-    document = read_document(text, shown_as or str(path))
+    return task_of(read_document(text, shown_as or str(path)), text, path)
+
+
+def task_of(document: Document, text: str, path: Path) -> Task:
+    """Check a document as a task file.
+
+    Args:
+        document: its content, with the places that errors name.
+        text: what a study keeps of it.
+        path: the file that it is from: the workload's Python is looked for beside it.
+
+    Raises:
+        TaskError: it says what no task can be.
+    """
+    _refuse_comparison(document)
     checked = check_format(document)
     block = checked.block
     reader = EntryReader(checked.document, block)
@@ -71,8 +86,16 @@ def parse_task(text: str, path: Path, shown_as: str | None = None) -> Task:
         recipe=recipe_of(block.recipe),
         resources=_resources(block.resources),
         positions=document.positions,
-        shown_as=shown_as or str(path),
+        shown_as=str(document.path),
     )
+
+
+def _refuse_comparison(document: Document) -> None:
+    """A comparison names a task where a task names a callable."""
+    data = document.data
+    if isinstance(data, dict) and "task" in data and not data.keys() & {"workload", "loop"}:
+        run = shlex.join(["lrsearch", "compare", str(document.path)])
+        document.refuse([Problem(("task",), f"task is named, so this is a comparison; run it with: {run}")])
 
 
 def _all_problems(
@@ -194,7 +217,12 @@ def _number_of(examples: int | Literal["all"]) -> int | None:
     return None if examples == "all" else examples
 
 
-def _text_of(path: str | Path) -> str:
+def text_of(path: str | Path) -> str:
+    """Read the text of a task file, or of a comparison.
+
+    Raises:
+        TaskError: it cannot be read, or is no text of a size that such a file has.
+    """
     content = _bytes_of(path)
     if len(content) > _LARGEST_FILE:
         raise TaskError(str(path), "is larger than 64 KiB, which no task file is; check the path")

@@ -8,7 +8,7 @@ from typing import Any
 
 import cprop.results
 from lrsearch.task.live_code import LiveCode, live_code
-from lrsearch.task.model import NOT_IN_A_FILE, Searched, Shared, Task
+from lrsearch.task.model import NOT_IN_A_FILE, Compared, Entry, Recipe, Searched, Shared, Task
 from lrsearch.task.recipe import written
 from lrsearch.task.sources import sources_of_file, sources_of_module
 
@@ -49,6 +49,11 @@ def identity_of(task: Task) -> Identity:
         "resources.cpus": task.resources.cpus,
         "resources.gpus": "some" if task.resources.gpus else "none",
         **_version("lrsearch", RESULTS_VERSION),
+        **(
+            {"histogram.bins": task.comparison.bins, "histogram.spacing": task.comparison.spacing}
+            if task.comparison is not None
+            else {}
+        ),
     }
     for entry in task.entries.values():
         here = f"{_ENTRY}{entry.name}."
@@ -62,6 +67,7 @@ def identity_of(task: Task) -> Identity:
                 for name, value in entry.hyperparameters.items()
                 if not isinstance(value, Searched | Shared)
             },
+            **_compared(here, entry),
             **(_version(f"{here}cprop", cprop.results.RESULTS_VERSION) if entry.wrapped_in_cprop else {}),
         }
     plain: Identity = json.loads(json.dumps(identity, default=str))
@@ -123,6 +129,18 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
             )
             changed[name] = named
     return changed
+
+
+def _compared(here: str, entry: Entry) -> Identity:
+    """What only a comparison has: rates that are given and not searched, and a schedule of the entry's own."""
+    identity: Identity = {}
+    for name, value in entry.hyperparameters.items():
+        if isinstance(value, Compared):
+            identity[f"{here}{name}"] = value.start
+            identity |= {f"{here}{name}.scaled_by": value.scaled_by} if value.scaled_by else {}
+    if entry.schedule is not None:
+        identity[f"{here}schedule"] = written(Recipe(schedule=entry.schedule))["schedule"]
+    return identity
 
 
 def _version(of: str, version: int) -> Identity:

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lrsearch.errors import TaskError
-from lrsearch.ladder import LADDERS, Ladder, LadderName
+from lrsearch.ladder import LADDERS, Ladder, LadderName, OneRung
+from lrsearch.task.comparison import Comparison
 from lrsearch.task.starts import FALLBACK_START, ProposedStart, RangeTest, ScaledStart, Scaling
+from lrsearch.task.training_recipe import ParameterGroup as ParameterGroup
+from lrsearch.task.training_recipe import Precision as Precision
+from lrsearch.task.training_recipe import Recipe as Recipe
+from lrsearch.task.training_recipe import Schedule as Schedule
 from lrsearch.trial import SearchId
 
 Mode = Literal["min", "max"]
 Prefer = Literal["lowest", "largest", "smallest"]
-Precision = Literal["float32", "tf32", "bf16"]
 TrainedBy = Literal["workload", "loop"]
 
 NOT_IN_A_FILE = "__main__:"
@@ -77,6 +81,25 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared(Searched):
+    """A learning rate that a comparison trains at, ``start``, and no other.
+
+    Where ``scaled_by`` names an entry, it is ``start`` times the mean scale of that one's CProp, once that is known.
+    """
+
+    scaled_by: str | None = None
+
+    @property
+    def ladder(self) -> Ladder:
+        """The one value."""
+        return OneRung("lr", 0, self.guess)
+
+    def times(self, scale: float) -> "Compared":
+        """Give it at its rate times a mean scale, to four significant digits."""
+        return replace(self, start=float(f"{self.guess * scale:.4g}"), scaled_by=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """A hyperparameter that takes another entry's value, ``times`` a factor."""
 
@@ -95,7 +118,7 @@ class Entry:
     ``optimizer`` is a class of ``torch.optim`` by its name in lower case, or ``package.module:Class``.
     ``hyperparameters`` are its numbers in the order written, CProp's as ``cprop.c``, ``cprop.beta``,
     ``cprop.eps``; ``options`` are its other constructor arguments (``amsgrad: true``, ``betas: [0.9, 0.99]``),
-    CProp's as ``cprop.measure`` and so on. ``arguments`` go over the task's own.
+    CProp's as ``cprop.measure`` and so on. ``arguments`` go over the task's own, and ``schedule`` over its recipe's.
     """
 
     name: str
@@ -104,6 +127,7 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     wrapped_in_cprop: bool = False
+    schedule: Schedule | None = None
 
     def searches(self) -> Iterator[tuple[SearchId, Searched]]:
         """Give the entry's searches in the order written."""
@@ -173,63 +197,6 @@ class SearchSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """A learning-rate schedule: a class of ``torch.optim.lr_scheduler`` by its name, and its arguments.
-
-    An argument that is a learning rate may be ``{"times": X}``: X times the peak, which is the entry's ``lr``.
-    """
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterGroup:
-    """Parameters that train with other numbers: those whose name fits ``match``, a pattern of ``fnmatch``.
-
-    Their learning rate is ``lr_times`` that of the entry; ``arguments`` go over the optimizer's.
-    """
-
-    match: str
-    lr_times: float = 1.0
-    arguments: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How each training goes, beside its optimizer.
-
-    Attributes:
-        gradient_clip: the largest 2-norm of the gradient of all parameters together; None: not clipped.
-        precision: of the arithmetic.
-        schedule: how the learning rate goes after the warm-up; None: it stays.
-        warmup: iterations of linear warm-up, or a fraction (below 1) of all; 0: none.
-        accumulate: batches whose mean gradient makes one update.
-        compile: whether the model goes through ``torch.compile``.
-        groups: parameters that train with other numbers; the first that matches wins.
-    """
-
-    gradient_clip: float | None = None
-    precision: Precision = "float32"
-    schedule: Schedule | None = None
-    warmup: float = 0
-    accumulate: int = 1
-    compile: bool = False
-    groups: tuple[ParameterGroup, ...] = ()
-
-    @property
-    def changes_lr(self) -> bool:
-        """Whether the learning rate changes while it trains: what is searched is then its peak."""
-        return self.schedule is not None or self.warmup > 0
-
-    def warmup_iterations(self, iterations: int) -> int:
-        """Give how many of all iterations the warm-up takes; a fraction is rounded, and is 1 at least."""
-        if 0 < self.warmup < 1:
-            return max(1, round(self.warmup * iterations))
-        return int(self.warmup)
-
-
-@dataclass(frozen=True, slots=True)
 class Resources:
     """What one worker takes, and when it is given up; nothing of it changes a result but the number of threads.
 
@@ -263,7 +230,7 @@ class Task:
     ``path`` is the file, absolute; the Python that ``workload`` names as ``FILE.py:callable`` lies relative to its
     folder. ``trained_by`` says whether that callable gives a workload, or is a training loop; ``provided`` is the
     callable itself where Python gave it. ``shown_as`` is what the user called the file, and errors do. ``text`` is its
-    content, kept so that a study can go on without it.
+    content, kept so that a study can go on without it. ``comparison`` is what a comparison adds.
     """
 
     path: Path
@@ -279,6 +246,7 @@ class Task:
     recipe: Recipe = field(default_factory=Recipe)
     resources: Resources = field(default_factory=Resources)
     trained_by: TrainedBy = "workload"
+    comparison: Comparison | None = None
     provided: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
     positions: Mapping[tuple[str | int, ...], Position] = field(
         default_factory=dict, repr=False, compare=False
@@ -327,6 +295,11 @@ class Task:
     def arguments_of(self, entry: str) -> dict[str, Any]:
         """Give the workload's arguments for an entry: the task's, with the entry's own over them."""
         return {**self.arguments, **self.entries[entry].arguments}
+
+    def recipe_of(self, entry: str) -> Recipe:
+        """Give the recipe for an entry: the task's, with the entry's own schedule in place of its."""
+        schedule = self.entries[entry].schedule
+        return self.recipe if schedule is None else replace(self.recipe, schedule=schedule)
 
     def error(self, problem: str, *key: str | int) -> TaskError:
         """Make the error for what stands under ``key`` (``"optimizers", "sgd", "lr"``) or its nearest parent."""

@@ -123,6 +123,7 @@ def _trained(task: Task, entry: Entry, iterations: int, folder: Path) -> tuple[R
         budget=Budget(iterations, iterations),
         metric=replace(task.metric, window=1, examples=_FEW_EXAMPLES),
         recipe=replace(task.recipe, schedule=None, warmup=0),  # costs nothing, and would not fit
+        entries={**task.entries, entry.name: replace(entry, schedule=None)},
     )
     spec = TrialSpec(SearchId(entry.name, "cost"), 0, 0, stand_ins(task, entry))
     replica = Replica(short, spec, folder / "checkpoint.pt")

@@ -22,6 +22,7 @@ from lrsearch.training.checkpoint import (
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
+from lrsearch.training.scales import scale_metrics
 from lrsearch.training.schedules import make_schedule
 from lrsearch.training.update import (
     autocast,
@@ -70,7 +71,8 @@ class Replica:
         self.optimizer = make_optimizer(
             task.entries[spec.search.entry], self.workload.model, spec.hyperparameters, task.recipe.groups
         )
-        self.schedule = make_schedule(self.optimizer, task.recipe, task.budget.iterations, task.metric.mode)
+        recipe = task.recipe_of(spec.search.entry)
+        self.schedule = make_schedule(self.optimizer, recipe, task.budget.iterations, task.metric.mode)
         prepare_model(task.recipe, self.workload.model)
         self.workload.model.train()
         self._iteration = 0
@@ -214,6 +216,7 @@ class Replica:
         metrics = self._initial_metrics(examples) if self._iteration == 0 else self.evaluate(examples)
         if metric.name not in metrics:
             raise self._task.unknown_metric(metrics)
+        metrics = {**metrics, **scale_metrics(self._task, self.optimizer, self._iteration)}
         return Evaluation(self._iteration, metrics[metric.name], metrics)
 
     def _initial_metrics(self, examples: int | None) -> dict[str, float]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from torch.optim import Optimizer
 
-from lrsearch.task.model import Budget, Recipe, Searched, Shared, Task
+from lrsearch.task.model import Budget, Compared, Recipe, Searched, Shared, Task
 from lrsearch.task.recipe import read_recipe, written
 from lrsearch.training.schedules import PEAK, RecipeSchedule, ScheduleError, StandIn, is_rate
 from lrsearch.trial import SearchId
@@ -40,7 +40,7 @@ def check_schedule(task: Task, entry: str, optimizer: Optimizer) -> None:
     Raises:
         TaskError: it does not, at the place of what is wrong.
     """
-    recipe = task.recipe
+    recipe = task.recipe_of(entry)
     if not recipe.changes_lr:
         return
     _check_absolute_rates(task, entry)
@@ -48,7 +48,7 @@ def check_schedule(task: Task, entry: str, optimizer: Optimizer) -> None:
     try:
         check_rates(recipe, task.budget, optimizer)
     except ScheduleError as error:
-        raise task.error(str(error), "recipe", *error.place.split(".")) from error
+        raise task.error(str(error), *_schedule_key(task, entry, *error.place.split("."))) from error
 
 
 def check_rates(recipe: Recipe, budget: Budget, optimizer: Optimizer) -> None:
@@ -136,21 +136,20 @@ def simulated_rates(
 def _check_absolute_rates(task: Task, entry: str) -> None:
     """A rate that is a number may be above some of the peaks that the search visits."""
     lowest = _lowest(task, SearchId(entry, "lr"))
-    for name, value in task.recipe.schedule.arguments.items() if task.recipe.schedule else ():
+    schedule = task.recipe_of(entry).schedule
+    for name, value in schedule.arguments.items() if schedule else ():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_rate(name) and name != PEAK and number and lowest is not None and value > lowest:
             raise task.error(
                 f"recipe.schedule.{name} is {value:g}, and the lr of {entry} may be as low as {lowest:g}; give "
                 f"{{times: FACTOR}} of the peak, or a higher lower limit in search.limits.lr",
-                "recipe",
-                "schedule",
-                name,
+                *_schedule_key(task, entry, "schedule", name),
             )
 
 
 def _check_momentum(task: Task, entry: str) -> None:
     """A momentum that is searched, or a group's own, would be in vain while the schedule sets another."""
-    schedule = task.recipe.schedule
+    schedule = task.recipe_of(entry).schedule
     cycles = schedule is not None and schedule.name in ("OneCycleLR", "CyclicLR")
     if not cycles or schedule is None or schedule.arguments.get("cycle_momentum") is False:
         return
@@ -171,9 +170,17 @@ def _check_momentum(task: Task, entry: str) -> None:
         )
 
 
+def _schedule_key(task: Task, entry: str, *key: str) -> tuple[str, ...]:
+    """Where a key of an entry's recipe stands: in the entry, if the schedule is its own."""
+    own = task.entries[entry].schedule is not None and key[:1] == ("schedule",)
+    return ("optimizers", entry, *key) if own else ("recipe", *key)
+
+
 def _lowest(task: Task, search: SearchId) -> float | None:
     """The lowest value that a hyperparameter may have; None where the optimizer's class has its own."""
     match task.entries[search.entry].hyperparameters.get(search.hyperparameter):
+        case Compared(start=start):
+            return start
         case Searched(limits=(lowest, _)):
             return lowest
         case Shared(of=of, times=times):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 
-from lrsearch.strategies import Assessment, Candidate, Ending, NoneLearned, candidates_of
+from lrsearch.strategies import Assessment, Candidate, Ending, NoneLearned, Trained, candidates_of
 from lrsearch.task.model import Mode, Prefer, Searched, SearchSettings
 from lrsearch.trial import SearchId, Trial
 from lrsearch.verdict.regret import confidence_at, losses, may_be_resolved
@@ -37,7 +37,7 @@ def judge(
     candidates = candidates_of(trials)
     best = None if isinstance(ending, NoneLearned) else candidates[ending.rung]
     chosen, bound, ties = best, None, []
-    if best is not None:
+    if best is not None and not isinstance(ending, Trained):  # where there is nothing to choose between
         rivals = _rivals(searched, candidates, best, mode)
         confidence = confidence_at(len(looks))
         contenders = {best.rung, *_ties(losses(best, rivals, mode, confidence), rivals)}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lrsearch.strategies import AtLimit, Bracketed, Ending, NoneLearned
+from lrsearch.strategies import AtLimit, Bracketed, Ending, NoneLearned, Trained
 from lrsearch.trial import SearchId
 
 
@@ -75,7 +75,7 @@ class Verdict:
 
 
 def verdict_name(ending: Ending) -> str:
-    """Give an ending in one word: ``bracketed``, ``at_limit`` or ``none_learned``."""
+    """Give an ending in one word: ``bracketed``, ``at_limit``, ``none_learned`` or ``trained``."""
     match ending:
         case Bracketed():
             return "bracketed"
@@ -83,3 +83,5 @@ def verdict_name(ending: Ending) -> str:
             return "at_limit"
         case NoneLearned():
             return "none_learned"
+        case Trained():
+            return "trained"

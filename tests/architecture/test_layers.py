@@ -10,7 +10,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 LAYERS: list[tuple[str, ...]] = [
-    ("cli", "api", "run", "starts", "studies", "plan", "guards"),
+    ("cli", "api", "run", "comparing", "starts", "studies", "plan", "guards"),
     ("engine", "store", "training", "report"),
     ("coordinator", "standalone"),
     ("searches",),
@@ -54,7 +54,7 @@ ONLY_IN = {
     "lightning": {"lrsearch/lightning.py"},
     "pytorch_lightning": {"lrsearch/lightning.py"},
     "transformers": {"lrsearch/huggingface.py"},
-    "scipy": {"lrsearch/verdict/regret.py"},
+    "scipy": {"lrsearch/verdict/regret.py", "lrsearch/verdict/paired.py"},
     "typer": {
         "lrsearch/cli/entry.py",
         "lrsearch/cli/commands.py",
@@ -67,6 +67,7 @@ ONLY_IN = {
         "lrsearch/task/recipe_schema.py",
         "lrsearch/task/format.py",
         "lrsearch/report/stored.py",
+        "lrsearch/comparing/entries.py",
     },
     "pydantic_core": {
         "lrsearch/task/fields.py",
