@@ -9,6 +9,7 @@ from lrsearch.starts import kept_starts, with_scaled_starts
 from lrsearch.strategies import Launch
 from lrsearch.studies import Place
 from lrsearch.task import Task
+from lrsearch.task.model import Compared
 from lrsearch.trial import SearchId
 
 
@@ -60,7 +61,9 @@ def plan(
             PlannedSearch(
                 search=search,
                 first=() if open_start else tuple(state.searched.ladder.value(rung) for rung in rungs),
-                limits=state.searched.limits,
+                limits=(state.searched.guess,) * 2
+                if isinstance(state.searched, Compared)
+                else state.searched.limits,
                 waiting_for=state.waiting_for,
                 trainings=trainings_left(task, state),
                 parameters=parameters[search.entry],

@@ -25,6 +25,7 @@ from lrsearch.errors import StudyNotFoundError, TrainingError
 from lrsearch.guards import Terminated, Termination, check_address, nothing_left_behind, writable
 from lrsearch.plan import searches_of
 from lrsearch.ports import Engine
+from lrsearch.report.comparison import comparison
 from lrsearch.report.export import chosen, write_yaml
 from lrsearch.report.numbers import and_text, value_text
 from lrsearch.report.progress import Progress
@@ -81,6 +82,11 @@ class Result:
     searches: frozenset[SearchId]
     cost: Cost
     files: tuple[Path, ...]
+
+    @property
+    def comparison(self) -> tuple[str, ...]:
+        """What a comparison found, a sentence a pair; nothing of a search."""
+        return tuple(pair["verdict"] for pair in self.chosen.get("pairs", {}).values())
 
     @property
     def resolved(self) -> bool:
@@ -151,8 +157,11 @@ def run(
             of_interest = states if only is None else ended(states)
             before = finished if finished is not None and not tally.begun else studies.read(place)
             made = made_with(task, identity, before.worked_at)
-            content = chosen(task, of_interest, made, fingerprint(identity))
-            content, files = _results(task, place, states, content)
+            if task.comparison is None:
+                content = chosen(task, of_interest, made, fingerprint(identity))
+                content, files = _results(task, place, states, content)
+            else:
+                content, files = _compared(place, comparison(task, states, made, fingerprint(identity)))
         except KeyboardInterrupt as interrupt:
             # Tune raises one of its own in place of ours.
             raise (termination.came or type(interrupt))(*[place] * place.exists()) from interrupt
@@ -242,14 +251,15 @@ def write_results(
 
 
 def content_of(study: Study, partial: bool) -> dict[str, Any]:
-    """Give the content of a study's chosen.yaml.
+    """Give the content of a study's chosen.yaml, or comparison.yaml.
 
     Raises:
         UnfinishedError: it has not ended and ``partial`` is False.
     """
-    return chosen(
+    give = chosen if study.task.comparison is None else comparison
+    return give(
         study.task,
-        study.states.values(),
+        tuple(study.states.values()),
         made_with(study.task, study.identity, study.worked_at),
         study.fingerprint,
         partial=partial,
@@ -359,15 +369,28 @@ def _results(
 ) -> tuple[dict[str, Any], tuple[Path, ...]]:
     """Write the results, unless chosen.yaml says the same already: then it also says with what and when it was made."""
     page = place.folder / "report.html"
-    with suppress(OSError, yaml.YAMLError, ValueError, RecursionError):  # of it nothing is needed
-        kept = yaml.safe_load(place.chosen.read_text(encoding="utf-8"))
-        if (
-            isinstance(kept, dict)
-            and page.is_file()
-            and {**kept, "made_with": None} == {**content, "made_with": None}
-        ):
-            return kept, (page, place.chosen)
+    if page.is_file() and (kept := _says_the_same(place.chosen, content)) is not None:
+        return kept, (page, place.chosen)
     return content, write_results(task, place, states, content)
+
+
+def _compared(place: Place, content: dict[str, Any]) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """Write comparison.yaml, unless it says the same already."""
+    path = place.comparison
+    if (kept := _says_the_same(path, content)) is not None:
+        return kept, (path,)
+    with writable(place.folder):
+        write_yaml(path, content)
+    return content, (path,)
+
+
+def _says_the_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give what a file holds if that differs from a content in what it was made with at most."""
+    with suppress(OSError, yaml.YAMLError, ValueError, RecursionError):  # of it nothing is needed
+        kept = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(kept, dict) and {**kept, "made_with": None} == {**content, "made_with": None}:
+            return kept
+    return None
 
 
 def _check(task: Task, engine: EngineName, address: str | None) -> list[tuple[str, str, str]]:

@@ -3,13 +3,13 @@
 import json
 import shlex
 import sys
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import lrsearch
+from lrsearch.cli.compare import compare
 from lrsearch.cli.options import (
     DEFAULT_ROOT,
     Address,
@@ -31,16 +31,13 @@ from lrsearch.cli.output import (
     print_checkpoints,
     print_files,
     print_plan,
-    resume_line,
     say,
     stdout_console,
     warn,
 )
 from lrsearch.cli.paper import paper
-from lrsearch.cli.stopping import BEFORE, if_stopped
+from lrsearch.cli.running import entries_of, run_task
 from lrsearch.errors import UsageError
-
-STARTED = time.perf_counter()
 
 app = typer.Typer(
     name="lrsearch",
@@ -49,14 +46,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-class StoppedError(Exception):
-    """Ctrl-C or SIGTERM, in a form that the parser lets through."""
-
-    def __init__(self, line: str, interrupt: KeyboardInterrupt) -> None:
-        super().__init__(line)
-        self.exit_status = int(getattr(interrupt, "exit_status", 130))
 
 
 def _print_version(wanted: bool) -> None:
@@ -108,9 +97,9 @@ def run(
         warn(task)
         place = Place(task.name, root, storage)
         here = engine is EngineChoice.RAY and address is None
-        print_plan(plan(task, _entries(task, only), place, here), as_json)
+        print_plan(plan(task, entries_of(task, only), place, here), as_json)
         return
-    _run(task, only, engine, address, working_dir, storage, root, as_json, strict, forked_from)
+    run_task(task, only, engine, address, working_dir, storage, root, as_json, strict, forked_from)
 
 
 @app.command()
@@ -136,7 +125,7 @@ def resume(
         if study
         else studies.newest_unfinished(root, storage)
     )
-    _run(found.task, only, engine, address, working_dir, storage, found.place.root, as_json, strict)
+    run_task(found.task, only, engine, address, working_dir, storage, found.place.root, as_json, strict)
 
 
 @app.command()
@@ -180,6 +169,10 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
     from lrsearch.run import content_of
 
     found = studies.read(studies.place_of(study, root, storage))
+    if found.task.comparison is not None:
+        raise UsageError(
+            f"{study} is a comparison, of which nothing is drawn yet; give its result with: lrsearch export {study}"
+        )
     from lrsearch.report.page import write_report  # imports matplotlib
 
     content = content_of(found, partial=True)
@@ -213,6 +206,7 @@ def export(
 
 
 app.command()(paper)
+app.command()(compare)
 
 
 @app.command()
@@ -295,66 +289,3 @@ def data(
         say(f"{name} is in {datasets.fetch(name, progress=sys.stderr.isatty())}")
     if not names:
         stdout_console().print(data_sets_table(datasets.status()))
-
-
-def _run(
-    task: Any,
-    only: list[str] | None,
-    engine: EngineChoice,
-    address: str | None,
-    working_dir: Path | None,
-    storage: str | None,
-    root: Path,
-    as_json: bool,
-    strict: bool,
-    forked_from: str | None = None,
-) -> None:
-    from rich.console import Console
-
-    from lrsearch.report.summaries import result
-    from lrsearch.run import run as search
-    from lrsearch.studies import Place
-
-    if working_dir is not None and address is None:
-        raise UsageError("--working-dir is what is sent to a cluster; give --address too, or leave it out")
-    console = Console(stderr=True)
-    place = Place(task.name, root, storage)
-    fork_of = Place(forked_from, root, storage) if forked_from is not None else None
-    entries = _entries(task, only)
-    warn(task)
-
-    def if_stopped_now() -> str:
-        # Only its place knows whether there is a study to go on with, only the command line how it was called.
-        goes_on = resume_line(place, engine.value, address, working_dir, entries)
-        kept = "stopped; every finished training is kept. Go on with"
-        return f"{kept}: {goes_on}" if place.exists() else BEFORE
-
-    if_stopped(if_stopped_now)
-    try:
-        found = search(task, place, engine.value, address, entries, console, STARTED, working_dir, fork_of)
-    except KeyboardInterrupt as interrupt:
-        raise StoppedError(if_stopped_now(), interrupt) from interrupt
-    # In a log the verdicts stand where they fell; below a display they are said once it is still.
-    said = (
-        ()
-        if console.is_terminal
-        else [s.search for s in found.states if s.verdict and s.search in found.searches]
-    )
-    if console.is_terminal:
-        console.print()
-    console.print(result(task, found.states, said, **found.cost.as_dict()), soft_wrap=not console.is_terminal)
-    for file in found.files:
-        console.print(str(file), soft_wrap=True, markup=False, highlight=False)
-    if as_json:
-        print(json.dumps(found.chosen | found.cost.as_dict(), indent=2))
-    if strict and not found.resolved:
-        raise typer.Exit(3)
-
-
-def _entries(task: Any, only: list[str] | None) -> frozenset[str] | None:
-    unknown = [name for name in only or () if name not in task.entries]
-    if unknown:
-        raise UsageError(
-            f"--only {unknown[0]}: {task.name} has no such entry; it has {', '.join(task.entries)}"
-        )
-    return frozenset(only) if only else None

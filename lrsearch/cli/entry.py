@@ -9,8 +9,9 @@ from typing import Any
 
 import typer
 
-from lrsearch.cli.commands import StoppedError, app
+from lrsearch.cli.commands import app
 from lrsearch.cli.output import say as say_anything
+from lrsearch.cli.running import StoppedError
 from lrsearch.cli.stopping import say_stopped, was_stopped
 from lrsearch.errors import LRSearchError
 

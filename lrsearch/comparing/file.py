@@ -69,7 +69,8 @@ def load_comparison(path: Path, root: Path, storage: str | None = None) -> Task:
         name: replace(e, hyperparameters=hyperparameters_of(task, name, {}))
         for name, e in task.entries.items()
     }
-    pairs = against | {v: b for v, b in _found_pairs(given, schedules) if v not in against}
+    found = dict(_found_pairs(given, schedules)) | against
+    pairs = {name: found[name] for name in given if name in found}
     controls = _controls(document, given, pairs)
     for variant, control in controls.items():
         given[control] = replace(given[pairs[variant]], name=control)

@@ -78,7 +78,7 @@ def chosen(
         "lrsearch": lrsearch.__version__,
         "task": task.name,
         "fingerprint": fingerprint,
-        "metric": _metric(task),
+        "metric": metric_of(task),
         **({"recipe": recipe} if recipe else {}),
         "chosen": {
             name: _entry(task, entry, by_search) for name, entry in task.entries.items() if name in covered
@@ -126,8 +126,8 @@ def _umask() -> int:
     return mask
 
 
-def _metric(task: Task) -> dict[str, Any]:
-    """What decides; its mode where that is to be high, its examples where these are not all."""
+def metric_of(task: Task) -> dict[str, Any]:
+    """Give what decides; its mode where that is to be high, its examples where these are not all."""
     metric = task.metric
     return {
         "name": metric.name,
@@ -157,13 +157,8 @@ def _refuse_unfinished(task: Task, states: Mapping[SearchId, SearchState]) -> No
 
 def _entry(task: Task, entry: Entry, states: Mapping[SearchId, SearchState]) -> dict[str, Any]:
     values = chosen_values(states.values())
-    arguments: dict[str, Any] = {CPROP_PREFIX: {}} if entry.wrapped_in_cprop else {}
-    for name in entry.hyperparameters:
-        _put(arguments, name, _value(task, SearchId(entry.name, name), values))
-    for name, option in entry.options.items():
-        _put(arguments, name, option)
-    if CPROP_PREFIX in arguments:
-        arguments["cprop"] = arguments.pop(CPROP_PREFIX)  # last, as it reads best
+    found = {name: _value(task, SearchId(entry.name, name), values) for name in entry.hyperparameters}
+    arguments = entry_arguments(entry, found)
     content: dict[str, Any] = {"optimizer": entry.optimizer, "hyperparameters": arguments}
     searches = {search.hyperparameter: _search(task, states[search]) for search, _ in entry.searches()}
     made_with = task.arguments_of(entry.name)
@@ -172,6 +167,16 @@ def _entry(task: Task, entry: Entry, states: Mapping[SearchId, SearchState]) -> 
         | ({"arguments": made_with} if made_with else {})
         | ({"searches": searches} if searches else {})
     )
+
+
+def entry_arguments(entry: Entry, values: Mapping[str, float | None]) -> dict[str, Any]:
+    """Give the arguments of an entry's constructor, options included and CProp's own nested, by its numbers."""
+    arguments: dict[str, Any] = {CPROP_PREFIX: {}} if entry.wrapped_in_cprop else {}
+    for name, value in {**values, **entry.options}.items():
+        _put(arguments, name, value)
+    if CPROP_PREFIX in arguments:
+        arguments["cprop"] = arguments.pop(CPROP_PREFIX)  # last, as it reads best
+    return arguments
 
 
 def _put(arguments: dict[str, Any], name: str, value: Any) -> None:

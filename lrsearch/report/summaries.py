@@ -24,7 +24,7 @@ class PlannedSearch:
     Attributes:
         search: which search.
         first: its first candidates; none where a range test is yet to propose them.
-        limits: the values between which it stays.
+        limits: the values between which it stays; of an entry of a comparison its rate, twice.
         waiting_for: the searches that must end before it.
         trainings: the fewest that can end it.
         parameters: how many numbers its model learns; None where that is not known.
@@ -92,7 +92,7 @@ def plan_table(plan: Plan) -> RenderableType:
             str(planned.search),
             (", ".join(value_text(value) for value in planned.first) or "auto")
             + (f", after {waits}" if waits else ""),
-            f"{value_text(low)} to {value_text(high)}",
+            f"{value_text(low)} to {value_text(high)}" if low < high else "",
             f"at least {planned.trainings}",
             duration_text(planned.seconds),
             "-" if planned.parameters is None else f"{planned.parameters:,}",

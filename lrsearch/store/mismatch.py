@@ -32,12 +32,12 @@ def mismatch(
             if len(studies) == 1
             else f"begin anew after `{command} NAME` for each of {names}"
         )
-    keep = ""
-    if task.provided is None:
+    keep, what = "", "task" if task.comparison is None else "comparison"
+    if task.provided is None and task.comparison is None:
         command = shlex.join(["lrsearch", "run", task.shown_as or str(task.path), "--fork"])
         keep = f"keep what is still valid in a new study with: {command} NAME, "
     return StudyMismatchError(
         f"{task.shown_as or task.path}: the study {task.name} was made from a task that trains differently: "
-        f"{'; '.join(changed.values())}; put that back, {keep}give this task another name, or {remedy}",
+        f"{'; '.join(changed.values())}; put that back, {keep}give this {what} another name, or {remedy}",
         tuple(changed),
     )

@@ -21,13 +21,6 @@ class Interval:
     high: float | None
     seeds: int
 
-    @property
-    def sign(self) -> int:
-        """1 where the whole interval lies above 0, -1 where it lies below, 0 where that is open."""
-        if self.low is None or self.high is None:
-            return 0
-        return int(self.low > 0) - int(self.high < 0)
-
 
 @dataclass(frozen=True, slots=True)
 class SpeedUp:

@@ -60,6 +60,8 @@ ONLY_IN = {
         "lrsearch/cli/commands.py",
         "lrsearch/cli/options.py",
         "lrsearch/cli/paper.py",
+        "lrsearch/cli/compare.py",
+        "lrsearch/cli/running.py",
     },
     "pydantic": {
         "lrsearch/task/fields.py",
