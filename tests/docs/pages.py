@@ -154,7 +154,9 @@ class Page:
         match words:
             case ["lrsearch", command, *rest]:
                 short = (
-                    ["--engine", "inline"] if command in ("run", "resume") and "--dry-run" not in rest else []
+                    ["--engine", "inline"]
+                    if command in ("run", "resume", "compare") and "--dry-run" not in rest
+                    else []
                 )
                 status = main([command, *rest, *(short if "--engine" not in rest else [])])
                 assert status == 0, f"{shlex.join(words)} ended with {status}"
