@@ -89,6 +89,8 @@ def start_here() -> None:
         log_to_driver=False,
         logging_level=logging.ERROR,
         num_cpus=processors(),
+        # Tune's workers have an environment of their own and are others than those that Ray would start before.
+        _system_config={"prestart_worker_first_driver": False},
     )
 
 
