@@ -61,7 +61,7 @@ class EntryWriter:
             if not isinstance(given, dict) or "against" not in given:
                 continue
             base, key = given["against"], ("optimizers", name, "against")
-            if base == name or base not in self._entries:
+            if not isinstance(base, str) or base == name or base not in self._entries:
                 others = [other for other in self._entries if other != name]
                 remedy = did_you_mean(f"{base}", others, f"the others are {listed(others)}")
                 self._refuse(key, f"is {shown(base)}, which is no other entry here; {remedy}")
