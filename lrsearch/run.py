@@ -5,16 +5,13 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from rich.console import Console
 
 from lrsearch import studies
@@ -26,9 +23,10 @@ from lrsearch.guards import Terminated, Termination, check_address, nothing_left
 from lrsearch.plan import searches_of
 from lrsearch.ports import Engine
 from lrsearch.report.comparison import comparison
-from lrsearch.report.export import chosen, write_yaml
+from lrsearch.report.export import chosen
 from lrsearch.report.numbers import and_text, value_text
 from lrsearch.report.progress import Progress
+from lrsearch.results import comparison_of, made_with, results_of
 from lrsearch.searches import SearchState, survey
 from lrsearch.starts import propose_starts, with_scaled_starts
 from lrsearch.studies import Place, Study
@@ -37,7 +35,6 @@ from lrsearch.task.fingerprint import (
     Identity,
     code_files,
     data_of,
-    data_summaries,
     fingerprint,
     identity_of,
     live_code_of,
@@ -159,9 +156,9 @@ def run(
             made = made_with(task, identity, before.worked_at)
             if task.comparison is None:
                 content = chosen(task, of_interest, made, fingerprint(identity))
-                content, files = _results(task, place, states, content)
+                content, files = results_of(task, place, states, content)
             else:
-                content, files = _compared(place, comparison(task, states, made, fingerprint(identity)))
+                content, files = comparison_of(place, comparison(task, states, made, fingerprint(identity)))
         except KeyboardInterrupt as interrupt:
             # Tune raises one of its own in place of ours.
             raise (termination.came or type(interrupt))(*[place] * place.exists()) from interrupt
@@ -232,52 +229,6 @@ def _runs_already() -> bool:
     """Whether Ray runs in this process, as in a test or a notebook: it is used as it is."""
     ray = sys.modules.get("ray")
     return ray is not None and bool(ray.is_initialized())
-
-
-def write_results(
-    task: Task, place: Place, states: tuple[SearchState, ...], content: Mapping[str, Any]
-) -> tuple[Path, ...]:
-    """Write the pictures and the page, then the chosen values, last: with them the study is complete.
-
-    Returns:
-        The page and the chosen values.
-    """
-    from lrsearch.report.page import write_report  # imports matplotlib
-
-    with writable(place.folder):
-        page, *_ = write_report(place.folder, task, states, content)
-        write_yaml(place.chosen, content)
-    return (page, place.chosen)
-
-
-def content_of(study: Study, partial: bool) -> dict[str, Any]:
-    """Give the content of a study's chosen.yaml, or comparison.yaml.
-
-    Raises:
-        UnfinishedError: it has not ended and ``partial`` is False.
-    """
-    give = chosen if study.task.comparison is None else comparison
-    return give(
-        study.task,
-        tuple(study.states.values()),
-        made_with(study.task, study.identity, study.worked_at),
-        study.fingerprint,
-        partial=partial,
-    )
-
-
-def made_with(task: Task, identity: Identity, worked_at: float) -> dict[str, str]:
-    """Give the versions that matter, the device, the data where a set of ours was read, and the date.
-
-    The date is when the study was last worked on (a Unix time), so that a look at it changes nothing.
-    """
-    data = "; ".join(data_summaries(identity))
-    return {
-        **{package: version(package) for package in ("torch", "ray", "optuna")},
-        "device": "gpu" if task.resources.gpus else "cpu",
-        **({"data": data} if data else {}),
-        "date": datetime.fromtimestamp(worked_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
 
 
 @dataclass
@@ -362,35 +313,6 @@ def _search(
     finally:
         store.close()
     return task, coordinator, max(1, runner.workers) if runner else 1
-
-
-def _results(
-    task: Task, place: Place, states: tuple[SearchState, ...], content: dict[str, Any]
-) -> tuple[dict[str, Any], tuple[Path, ...]]:
-    """Write the results, unless chosen.yaml says the same already: then it also says with what and when it was made."""
-    page = place.folder / "report.html"
-    if page.is_file() and (kept := _says_the_same(place.chosen, content)) is not None:
-        return kept, (page, place.chosen)
-    return content, write_results(task, place, states, content)
-
-
-def _compared(place: Place, content: dict[str, Any]) -> tuple[dict[str, Any], tuple[Path, ...]]:
-    """Write comparison.yaml, unless it says the same already."""
-    path = place.comparison
-    if (kept := _says_the_same(path, content)) is not None:
-        return kept, (path,)
-    with writable(place.folder):
-        write_yaml(path, content)
-    return content, (path,)
-
-
-def _says_the_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Give what a file holds if that differs from a content in what it was made with at most."""
-    with suppress(OSError, yaml.YAMLError, ValueError, RecursionError):  # of it nothing is needed
-        kept = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if isinstance(kept, dict) and {**kept, "made_with": None} == {**content, "made_with": None}:
-            return kept
-    return None
 
 
 def _check(task: Task, engine: EngineName, address: str | None) -> list[tuple[str, str, str]]:

@@ -166,7 +166,7 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
     """
     from lrsearch import studies
     from lrsearch.guards import writable
-    from lrsearch.run import content_of
+    from lrsearch.results import content_of
 
     found = studies.read(studies.place_of(study, root, storage))
     if found.task.comparison is not None:
@@ -194,7 +194,7 @@ def export(
     from lrsearch import studies
     from lrsearch.guards import writable
     from lrsearch.report.export import to_yaml, write_yaml
-    from lrsearch.run import content_of
+    from lrsearch.results import content_of
 
     content = content_of(studies.read(studies.place_of(study, root, storage)), partial)
     if output is None:

@@ -10,7 +10,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 LAYERS: list[tuple[str, ...]] = [
-    ("cli", "api", "run", "comparing", "starts", "studies", "plan", "guards"),
+    ("cli", "api", "run", "results", "comparing", "starts", "studies", "plan", "guards"),
     ("engine", "store", "training", "report"),
     ("coordinator", "standalone"),
     ("searches",),

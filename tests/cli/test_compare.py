@@ -208,3 +208,10 @@ def test_a_report_is_not_drawn_yet(cli, undisturbed: Path, tmp_path: Path) -> No
     assert err == (
         "versus is a comparison, of which nothing is drawn yet; give its result with: lrsearch export versus\n"
     )
+
+
+def test_ray_gives_what_the_inline_engine_gives(
+    cli, started_ray: None, compare: Path, tmp_path: Path, undisturbed: Path
+) -> None:
+    assert cli("compare", "compare.yaml")[0] == 0
+    assert found(tmp_path) == found(undisturbed)

@@ -1,0 +1,93 @@
+"""What a run leaves behind: pictures and chosen.yaml, or comparison.yaml; what they say of their making."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lrsearch.guards import writable
+from lrsearch.report.comparison import comparison
+from lrsearch.report.export import chosen, write_yaml
+from lrsearch.searches import SearchState
+from lrsearch.studies import Place, Study
+from lrsearch.task import Task
+from lrsearch.task.fingerprint import Identity, data_summaries
+
+
+def write_results(
+    task: Task, place: Place, states: tuple[SearchState, ...], content: Mapping[str, Any]
+) -> tuple[Path, ...]:
+    """Write the pictures and the page, then the chosen values, last: with them the study is complete.
+
+    Returns:
+        The page and the chosen values.
+    """
+    from lrsearch.report.page import write_report  # imports matplotlib
+
+    with writable(place.folder):
+        page, *_ = write_report(place.folder, task, states, content)
+        write_yaml(place.chosen, content)
+    return (page, place.chosen)
+
+
+def content_of(study: Study, partial: bool) -> dict[str, Any]:
+    """Give the content of a study's chosen.yaml, or comparison.yaml.
+
+    Raises:
+        UnfinishedError: it has not ended and ``partial`` is False.
+    """
+    give = chosen if study.task.comparison is None else comparison
+    return give(
+        study.task,
+        tuple(study.states.values()),
+        made_with(study.task, study.identity, study.worked_at),
+        study.fingerprint,
+        partial=partial,
+    )
+
+
+def made_with(task: Task, identity: Identity, worked_at: float) -> dict[str, str]:
+    """Give the versions that matter, the device, the data where a set of ours was read, and the date.
+
+    The date is when the study was last worked on (a Unix time), so that a look at it changes nothing.
+    """
+    data = "; ".join(data_summaries(identity))
+    return {
+        **{package: version(package) for package in ("torch", "ray", "optuna")},
+        "device": "gpu" if task.resources.gpus else "cpu",
+        **({"data": data} if data else {}),
+        "date": datetime.fromtimestamp(worked_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def results_of(
+    task: Task, place: Place, states: tuple[SearchState, ...], content: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """Write the results, unless chosen.yaml says the same already: then it also says with what and when it was made."""
+    page = place.folder / "report.html"
+    if page.is_file() and (kept := _says_the_same(place.chosen, content)) is not None:
+        return kept, (page, place.chosen)
+    return content, write_results(task, place, states, content)
+
+
+def comparison_of(place: Place, content: dict[str, Any]) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """Write comparison.yaml, unless it says the same already."""
+    path = place.comparison
+    if (kept := _says_the_same(path, content)) is not None:
+        return kept, (path,)
+    with writable(place.folder):
+        write_yaml(path, content)
+    return content, (path,)
+
+
+def _says_the_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give what a file holds if that differs from a content in what it was made with at most."""
+    with suppress(OSError, yaml.YAMLError, ValueError, RecursionError):  # of it nothing is needed
+        kept = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(kept, dict) and {**kept, "made_with": None} == {**content, "made_with": None}:
+            return kept
+    return None
