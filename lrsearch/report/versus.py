@@ -78,13 +78,13 @@ def _sooner(found: Mapping[str, Any] | None, base: str) -> str:
 
 
 def _control(task: Task, variant: str, base: str, control: Mapping[str, Any]) -> str:
-    rate = f"{base} at {value_text(control['lr'])}, the rate that {variant} used in effect"
+    rate = f"{base} at {value_text(control['lr'])}, its rate times {variant}'s mean scale"
     if not control["differences"]:
         return f"Against {rate}: no seed ended with both."
     name, found = next(iter(control["differences"].items()))
     meaning = {
-        1: f"so {variant} is more than a smaller learning rate",
-        0: f"so {variant} is not shown to be more than a smaller learning rate",
-        -1: "so a smaller learning rate alone does better",
+        1: f"so {variant} is more than that smaller learning rate",
+        0: f"so {variant} is not shown to be more than that smaller learning rate",
+        -1: "so that smaller learning rate alone does better",
     }[direction(task, found)]
     return f"Against {rate}: {name} ends {_amount(found)}, {meaning}."
