@@ -53,6 +53,9 @@ def load_comparison(path: Path, root: Path, storage: str | None = None) -> Task:
     if base.trained_by == "loop":
         problem = f"task is {data['task']}, which trains by a loop; compare entries of a workload"
         document.refuse([Problem(("task",), problem)])
+    if data["name"] == base.name:
+        problem = f"name is {base.name}, which the study of the task has; give another"
+        document.refuse([Problem(("name",), problem)])
     written: dict[str, Any] = yaml.load(base.text, Loader=yamlcore.CoreLoader)
     writer = EntryWriter(
         document, base, written["optimizers"], Rates(base, document, Place(base.name, root, storage))

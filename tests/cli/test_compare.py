@@ -201,6 +201,21 @@ def test_rates_come_from_the_task_s_own_study(cli, compare: Path, finished: Path
     assert found(tmp_path)["entries"]["sgd"]["hyperparameters"] == {"lr": 0.3}
 
 
+def test_the_control_begins_when_what_it_is_measured_on_has_ended(cli, compare: Path) -> None:
+    lines = cli("compare", "compare.yaml", *INLINE)[2].splitlines()
+    ended = next(i for i, line in enumerate(lines) if "  cprop_sgd at 0.1: " in line)
+    begins = next(i for i, line in enumerate(lines) if "  cprop_sgd_control: 2 trainings" in line)
+    assert ended < begins
+
+
+def test_side_by_side_the_scales_are_the_same(cli, compare: Path, tmp_path: Path, undisturbed: Path) -> None:
+    compare.write_text(f"{COMPARE}resources: {{pack: 4}}\n")
+    assert cli("compare", "compare.yaml", *INLINE)[0] == 0
+    packed, alone = (found(folder)["entries"]["cprop_sgd"] for folder in (tmp_path, undisturbed))
+    assert packed["mean_scale"] == pytest.approx(alone["mean_scale"], rel=1e-4)
+    assert packed["ends"]["train_loss"] == pytest.approx(alone["ends"]["train_loss"], rel=1e-3)
+
+
 def test_a_report_is_not_drawn_yet(cli, undisturbed: Path, tmp_path: Path) -> None:
     shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
     status, _, err = cli("report", "versus")

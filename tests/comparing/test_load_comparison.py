@@ -170,9 +170,13 @@ def test_a_rate_that_was_not_searched_yet_is_named_at_its_entry(load, tmp_path: 
         ),
         ("name: mine\ntask: task.yaml\nrates: none.yaml\n", "3:1 rates is none.yaml, which does not exist"),
         ("name: mine\n", "1:1 task is missing; add task: TASK.yaml"),
+        (
+            "name: valley\ntask: task.yaml\n",
+            "1:1 name is valley, which the study of the task has; give another",
+        ),
     ],
 )
-def test_a_file_that_is_missing_is_named_at_its_key(load, tmp_path: Path, head: str, said: str) -> None:
+def test_what_does_not_fit_the_task_is_named_at_its_key(load, tmp_path: Path, head: str, said: str) -> None:
     with pytest.raises(TaskError) as caught:
         load("optimizers: {sgd: {}}", head)
     assert str(caught.value).removeprefix(f"{tmp_path}/compare.yaml:").startswith(said)
