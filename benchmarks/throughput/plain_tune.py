@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.update(TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1", RAY_AIR_NEW_OUTPUT="0", RAY_USAGE_STATS_ENABLED="0")
+os.environ.update(RAY_AIR_NEW_OUTPUT="0", RAY_USAGE_STATS_ENABLED="0")
 
 import optuna
 import ray
@@ -21,7 +21,7 @@ from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
 from lrsearch.task import load_task
-from lrsearch.trial import SearchId, TrialSpec
+from lrsearch.trial import Failed, SearchId, TrialSpec
 
 
 def main(task: str, specs: str) -> None:
@@ -72,6 +72,8 @@ def trained(config: dict[str, Any], task: str, specs: str) -> None:
     spec = TrialSpec(SearchId(entry, hyperparameter), rung, seed, values)
     with tempfile.TemporaryDirectory() as folder:
         for progress in train(load_task(Path(task)), spec, Path(folder) / "none.pt"):
+            if isinstance(progress.outcome, Failed):
+                raise RuntimeError(progress.outcome.error)
             value = progress.curve[-1].value if progress.curve else float("inf")
             ended = time.time()
             tune.report(
