@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lrsearch.errors import TrainingError
 from lrsearch.ports import Store
@@ -183,6 +184,14 @@ class Coordinator:
         """Say that a replica was cut off: it is asked for again, a few times, then recorded as failed."""
         if trial in self._running:  # or it was stopped before its worker died
             self._try_again(trial, reason)
+
+    def remembered(self, name: str) -> Any:
+        """Give what an earlier run remembered under a name for this task as it is now; None if nothing."""
+        return self._store.remembered(name)
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep with the study what changes no result and takes time to find out: what JSON holds."""
+        self._store.remember(name, value)
 
     def note(self, line: str) -> None:
         """Tell the observer a line for the user, once."""

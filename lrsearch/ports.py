@@ -1,7 +1,7 @@
 """The two ports: where results are kept (``Store``) and what runs trainings (``Engine``)."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from lrsearch.task.model import Task
 from lrsearch.task.starts import ProposedStart
@@ -36,6 +36,14 @@ class Store(Protocol):
 
     def keep_proposed_start(self, search: SearchId, proposed: ProposedStart) -> None:
         """Write down what proposed the start of a search, so that it is found out once."""
+        ...
+
+    def remembered(self, name: str) -> Any:
+        """Give what was remembered under a name for this task as it is now; None if nothing was."""
+        ...
+
+    def remember(self, name: str, value: Any) -> None:
+        """Write down what changes no result and takes time to find out: what JSON holds, in place of what was there."""
         ...
 
     def close(self) -> None:
@@ -76,6 +84,14 @@ class Dispatcher(Protocol):
     def lost(self, trial: str, reason: str) -> None:
         """Say that a replica was cut off (its worker died, it hung, there was no room): it is asked for again, a few
         times, then recorded as failed. ``reason`` is one line, and after it the traceback if there is one."""
+        ...
+
+    def remembered(self, name: str) -> Any:
+        """Give what an earlier run remembered under a name for this task as it is now; None if nothing."""
+        ...
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep with the study what changes no result and takes time to find out: what JSON holds."""
         ...
 
     def note(self, line: str) -> None:

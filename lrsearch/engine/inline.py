@@ -8,7 +8,7 @@ from lrsearch.ports import Dispatcher
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file, name_of_run, remove_checkpoints, take_over
 from lrsearch.training.packs.pack import Pack
-from lrsearch.training.packs.size import ALONE, Packing, packing_of
+from lrsearch.training.packs.size import ALONE, REMEMBERED, Packing, packing_of
 from lrsearch.training.train import train
 from lrsearch.trial import Trial
 
@@ -34,7 +34,10 @@ class InlineEngine:
         checkpoints = take_over(self._checkpoints, name_of_run())
         if dispatcher.done():
             return
-        packing = packing_of(task)
+        known = dispatcher.remembered(REMEMBERED) or {}
+        packing, new = packing_of(task, known)
+        if new:
+            dispatcher.remember(REMEMBERED, {**known, **new})
         with Watchdog(task.resources.timeout) as watchdog:
             if packing == ALONE:
                 _run_one_by_one(task, dispatcher, checkpoints, watchdog)

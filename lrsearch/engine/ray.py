@@ -8,7 +8,7 @@ import gc
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,13 @@ from lrsearch.engine.driver import Driver, driving
 from lrsearch.engine.local import LocalRay
 from lrsearch.engine.passing_on import pass_on
 from lrsearch.engine.sending import folder_to_send, runtime_env
-from lrsearch.engine.worker import PROGRESS, SIZE, ReplicaTrainable
+from lrsearch.engine.worker import PACKINGS, PROGRESS, SIZE, ReplicaTrainable
 from lrsearch.errors import TrainingError
 from lrsearch.ports import Dispatcher
 from lrsearch.task.fingerprint import Identity, identity_of
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file, name_of_run, remove_checkpoints, take_over
+from lrsearch.training.packs.size import REMEMBERED
 from lrsearch.trial import Trial
 
 
@@ -103,16 +104,17 @@ class RayEngine:
 
     def _tuner(self, driver: Driver, dispatcher: Dispatcher, checkpoints: Path, scratch: Path) -> tune.Tuner:
         resources = driver.task.resources
-        # How large a pack is best only a worker can tell; one replica at a time unless the task says more.
+        # How large a pack is best a worker tells when it has begun.
         size = (resources.pack or 1) if driver.task.trained_by != "loop" else 1
         searcher = _Asking(dispatcher, size)
-        trainable = tune.with_parameters(ReplicaTrainable, driver=driver)
+        packings = dispatcher.remembered(REMEMBERED) or {}
+        trainable = tune.with_parameters(ReplicaTrainable, driver=driver, packings=packings)
         return tune.Tuner(
             tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
                 num_samples=-1,
                 search_alg=searcher,
-                scheduler=_Telling(dispatcher, searcher, checkpoints),
+                scheduler=_Telling(dispatcher, searcher, checkpoints, packings),
                 max_concurrent_trials=self._workers,
                 reuse_actors=False,  # one serves as long as there is something to train
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
@@ -153,7 +155,7 @@ class _Asking(_NotInSnapshots, Searcher):
         super().__init__()
         self._dispatcher = dispatcher
         self.size = size
-        """Replicas of a worker."""
+        """Replicas of a worker, as the last that was heard of has room for."""
         self.running: dict[str, list[str]] = {}
         """Tune's trial ids, of workers that were heard of, to ours."""
         self.hung: dict[str, str] = {}
@@ -220,8 +222,11 @@ class _Asking(_NotInSnapshots, Searcher):
 class _Telling(_NotInSnapshots, FIFOScheduler):
     """Passes results on, and gives workers what comes next. Tune calls the scheduler before all others."""
 
-    def __init__(self, dispatcher: Dispatcher, searcher: _Asking, checkpoints: Path) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, searcher: _Asking, checkpoints: Path, packings: Mapping[str, Any]
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._packings = dict(packings)
         self._dispatcher = dispatcher
         self._searcher = searcher
         self._checkpoints = checkpoints
@@ -235,6 +240,10 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
         running = self._searcher.hears(trial.trial_id)
         if running is None or PROGRESS not in result:
             return True
+        self._searcher.size = room = result[SIZE]
+        if new := {name: one for name, one in result[PACKINGS] if name not in self._packings}:
+            self._packings |= new
+            self._dispatcher.remember(REMEMBERED, self._packings)
         gone, spoilt = [], False
         for name, progress in result[PROGRESS]:
             if name not in running:
@@ -253,7 +262,7 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
         if spoilt and not running:
             # On to the step in which its process ends: what it lost, a device say, is not lost to the next.
             return True
-        came = self._searcher.asked(self._searcher.size - len(running))
+        came = self._searcher.asked(room - len(running))
         running += [one.id for one in came]
         if came or gone:
             # It comes to the worker before Tune's next call does.

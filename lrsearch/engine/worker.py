@@ -5,7 +5,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,15 @@ from lrsearch.engine.driver import Driver, Workplace
 from lrsearch.engine.processes import processes_seen
 from lrsearch.training.checkpoint import checkpoint_file, remove_checkpoints
 from lrsearch.training.packs.pack import Pack
+from lrsearch.training.packs.size import ALONE, packing_of
 from lrsearch.training.progress import Progress
 from lrsearch.training.train import OneAtATime
 from lrsearch.trial import Failed, Trial
 
 SIZE = "size"
-"""In a configuration of Tune's: how many replicas are trained side by side."""
+"""In a result: how many replicas the worker trains side by side."""
+PACKINGS = "packings"
+"""In a result: what the worker measured of packs and is worth remembering, as pairs: Tune flattens dictionaries."""
 PROGRESS = "progress"
 """In a result: what replicas have come to, each with its trial's id."""
 _WATCH_SECONDS = 0.5
@@ -34,14 +37,20 @@ class ReplicaTrainable(tune.Trainable):
     """A worker process: it trains what the driver gives it, until the driver has no more."""
 
     def setup(  # type: ignore[override]  # Tune passes what with_parameters was given
-        self, config: dict[str, Any], driver: Driver
+        self, config: dict[str, Any], driver: Driver, packings: Mapping[str, Any]
     ) -> None:
         if driver.processes == processes_seen():
             threading.Thread(target=_end_with, args=(driver.pid,), daemon=True).start()
         self._workplace = Workplace(driver)
         self._workplace.prepare()
         self._problem = self._workplace.difference()
-        self._work = (Pack if config[SIZE] > 1 else OneAtATime)(self._workplace.task)
+        task = self._workplace.task
+        packing, self._new_packings = ALONE, dict[str, Any]()
+        if self._problem is None:
+            with suppress(Exception, SystemExit):  # what is wrong the first training says again, and is heard
+                packing, self._new_packings = packing_of(task, packings)
+        self._size = packing.size
+        self._work = OneAtATime(task) if packing.size == 1 else Pack(task, packing.ways)
         self._spoilt = False
         self._pause = _PAUSES[0]
         self._over: set[str] = set()
@@ -63,13 +72,13 @@ class ReplicaTrainable(tune.Trainable):
         if not len(self._work):
             time.sleep(self._pause)
             self._pause = min(2 * self._pause, _PAUSES[1])
-            return {PROGRESS: []}
+            return {PROGRESS: [], SIZE: self._size, PACKINGS: [*self._new_packings.items()]}
         self._pause = _PAUSES[0]
         reached = [(name, self._checked(progress)) for name, progress in self._reached()]
         self._over |= {name for name, one in reached if one.outcome is not None and not one.transient}
         # With others beside it, it is left to them to find out whether the process is of use.
         self._spoilt = not len(self._work) and any(progress.transient for _, progress in reached)
-        return {PROGRESS: reached}
+        return {PROGRESS: reached, SIZE: self._size, PACKINGS: [*self._new_packings.items()]}
 
     def cleanup(self) -> None:
         """What did not end was interrupted, and goes on later."""

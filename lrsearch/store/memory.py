@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 from lrsearch.store.record import with_evaluation
 from lrsearch.task.starts import ProposedStart
@@ -14,6 +15,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._trials: dict[str, Trial] = {}
         self._created: Counter[SearchId] = Counter()
+        self._remembered: dict[str, Any] = {}
         self._proposed: dict[SearchId, dict[type, ProposedStart]] = {}
 
     def trials(self) -> tuple[Trial, ...]:
@@ -43,6 +45,14 @@ class MemoryStore:
     def keep_proposed_start(self, search: SearchId, proposed: ProposedStart) -> None:
         """Write down what proposed the start of a search."""
         self._proposed.setdefault(search, {})[type(proposed)] = proposed
+
+    def remembered(self, name: str) -> Any:
+        """Give what was remembered under a name; None if nothing was."""
+        return self._remembered.get(name)
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep something under a name."""
+        self._remembered[name] = value
 
     def close(self) -> None:
         """Nothing to let go of."""

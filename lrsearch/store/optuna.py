@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
@@ -32,7 +33,7 @@ from lrsearch.store.record import curve_to, outcome_to, proposed_to, with_evalua
 from lrsearch.store.storages import let_go, storage_to_read, storage_to_write
 from lrsearch.store.storages import missing_promises as missing_promises
 from lrsearch.store.url import shown_url as shown_url
-from lrsearch.task.fingerprint import Identity, differences, of_entry
+from lrsearch.task.fingerprint import Identity, differences, fingerprint, of_entry
 from lrsearch.task.model import Searched, Task
 from lrsearch.task.starts import ProposedStart
 from lrsearch.trial import (
@@ -168,6 +169,22 @@ class OptunaStore:
         name, kept = proposed_to(proposed, trains_as(search, self._identity))
         with self._writing():
             self._storage.set_study_user_attr(self._studies[search], name, kept)
+
+    def remembered(self, name: str) -> Any:
+        """Give what was remembered under a name for this task as it is now; None if nothing was."""
+        kept = self._storage.get_study_user_attrs(self._first).get(f"{ATTRIBUTE}:{name}", {})
+        return kept.get("value") if kept.get("of") == fingerprint(self._identity) else None
+
+    def remember(self, name: str, value: Any) -> None:
+        """Write down what JSON holds, in place of what was remembered under the name."""
+        kept = {"of": fingerprint(self._identity), "value": value}
+        with self._writing():
+            self._storage.set_study_user_attr(self._first, f"{ATTRIBUTE}:{name}", kept)
+
+    @property
+    def _first(self) -> int:
+        """The study that holds what is of no one search."""
+        return next(iter(self._studies.values()))
 
     @property
     def broken(self) -> LeaseLostError | StorageError | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,6 +144,12 @@ class Record(Dispatcher):
 
     def note(self, line: str) -> None:
         self.coordinator.note(line)
+
+    def remembered(self, name: str) -> Any:
+        return self.coordinator.remembered(name)
+
+    def remember(self, name: str, value: Any) -> None:
+        self.coordinator.remember(name, value)
 
     @property
     def trials(self) -> dict[tuple[str, int, int], tuple[Outcome | None, Curve]]:

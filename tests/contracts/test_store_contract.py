@@ -240,6 +240,22 @@ def test_proposed_starts_are_there_when_the_store_is_opened_anew(
     assert dict(open_optuna().proposed_starts()) == {ADAM: (proposed,)}
 
 
+def test_a_new_store_remembers_nothing(store: Store) -> None:
+    assert store.remembered("packings") is None
+
+
+def test_the_newest_that_was_remembered_is_given_back(store: Store) -> None:
+    store.remember("packings", {"a device": {"size": 3, "ways": ["stacked"]}})
+    store.remember("packings", {"a device": {"size": 9, "ways": []}})
+    store.remember("another", [1])
+    assert store.remembered("packings") == {"a device": {"size": 9, "ways": []}}
+
+
+def test_what_was_remembered_is_there_when_the_store_is_opened_anew(open_optuna: Open) -> None:
+    open_optuna().remember("packings", {"a device": 1})
+    assert open_optuna().remembered("packings") == {"a device": 1}
+
+
 def test_a_closed_store_may_be_closed_again(store: Store) -> None:
     store.close()
     store.close()

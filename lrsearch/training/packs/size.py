@@ -4,8 +4,9 @@ import gc
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -63,21 +64,47 @@ class Packing:
 
 
 ALONE = Packing(1)
+REMEMBERED = "packings"
+"""The name under which what was measured is kept with a study."""
 
 
-def packing_of(task: Task) -> Packing:
+def packing_of(task: Task, known: Mapping[str, Any]) -> tuple[Packing, dict[str, Any]]:
     """Give how a worker of a task packs its replicas.
 
     On CPUs it trains one at a time unless the task says more, as a pack there is slower than its replicas one after the
     other, and only stacks are of use. On a GPU both ways are measured, at the size that the task gives or at several.
+
+    Args:
+        task: whose replicas they are.
+        known: what was measured before, by device and size, as JSON holds it.
+
+    Returns:
+        How, and what of it is new and worth remembering.
     """
     if task.trained_by == "loop" or task.resources.pack == 1:
-        return ALONE
+        return ALONE, {}
     device = training_device(task)
     if device.type == "cpu":
-        return Packing(task.resources.pack or 1)
-    sizes = SIZES if task.resources.pack is None else (task.resources.pack,)
-    return best_packing({way: measure(task, device, sizes, way) for way in WAYS}, task.resources.pack)
+        return Packing(task.resources.pack or 1), {}
+    size = task.resources.pack
+    name = f"{torch.cuda.get_device_name(device)}, {'auto' if size is None else size}"
+    if (before := packing_from(known.get(name))) is not None:
+        return before, {}
+    sizes = SIZES if size is None else (size,)
+    packing = best_packing({way: measure(task, device, sizes, way) for way in WAYS}, size)
+    return packing, {name: asdict(packing)}
+
+
+def packing_from(kept: Any) -> Packing | None:
+    """Read a packing that was remembered; None if it is none, or of another version.
+
+    >>> packing_from({"size": 9, "ways": ["captured"]})
+    Packing(size=9, ways=('captured',))
+    """
+    match kept:
+        case {"size": int(size), "ways": [*ways]} if size >= 1 and set(ways) <= set(WAYS):
+            return Packing(size, tuple(ways))
+    return None
 
 
 def best_packing(measured: Mapping[Way, Mapping[int, Measured]], size: int | None = None) -> Packing:

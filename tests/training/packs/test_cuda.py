@@ -67,4 +67,4 @@ def test_what_reads_numbers_off_the_device_is_refused_and_the_device_lives(
 
 
 def test_a_size_is_measured(write: Write) -> None:
-    assert packing_of(write()).size > 1
+    assert packing_of(write(), {})[0].size > 1
