@@ -29,7 +29,7 @@ def compare(
     root: Root = DEFAULT_ROOT,
     as_json: Json = False,
 ) -> None:
-    """Train entries at the rates that were chosen, and say which is better by how much: CProp against its base, say.
+    """Train entries at their chosen rates and set them in pairs.
 
     The same command resumes.
     """

@@ -24,6 +24,7 @@ Commands:
   report    Draw curves and end losses as an HTML page and PNGs.
   export    Give the chosen values as YAML.
   paper     Show the paper's choices beside those of the stored studies.
+  compare   Train entries at their chosen rates and set them in pairs.
   validate  Check task files and their optimizers.
   schema    Print the JSON schema of the task file, for editors.
   init      Write a first task file and its Python, which run as they are.
