@@ -176,7 +176,7 @@ class _Asking(_NotInSnapshots, Searcher):
         if len(self._waiting) <= expected:
             return Searcher.FINISHED if self._dispatcher.done() else None
         self._starting.add(trial_id)
-        return {SIZE: self.size}
+        return {SIZE: self.size}  # Tune wants a configuration; the worker finds its size itself
 
     def serves(self, trial_id: str) -> bool:
         """Whether there is a worker of this name, or is to be one."""

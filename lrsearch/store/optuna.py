@@ -107,16 +107,15 @@ class OptunaStore:
 
     def entries_besides(self) -> list[str]:
         """Give the entries that have results in the study and are not of the task."""
-        here = set()
+        found = set()
         for study in self._storage.get_all_studies():
             task, _, search = study.study_name.partition("/")
-            entry, _, _ = search.partition("/")
-            ours = task == self._task.name and ATTRIBUTE in study.user_attrs
-            if ours and entry not in self._task.entries:
-                study_id = self._storage.get_study_id_from_name(study.study_name)
-                if self._storage.get_n_trials(study_id):
-                    here.add(entry)
-        return sorted(here)
+            entry = search.partition("/")[0]
+            if task != self._task.name or entry in self._task.entries or ATTRIBUTE not in study.user_attrs:
+                continue
+            if self._storage.get_n_trials(self._storage.get_study_id_from_name(study.study_name)):
+                found.add(entry)
+        return sorted(found)
 
     def trials(self) -> tuple[Trial, ...]:
         """Give all trials on record, oldest first."""
