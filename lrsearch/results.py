@@ -26,12 +26,18 @@ def write_results(
     Returns:
         The page and the chosen values.
     """
-    from lrsearch.report.page import write_report  # imports matplotlib
+    from lrsearch.report.pages import write_page  # imports matplotlib
 
+    values = file_of(task, place)
     with writable(place.folder):
-        page, *_ = write_report(place.folder, task, states, content)
-        write_yaml(place.chosen, content)
-    return (page, place.chosen)
+        page, *_ = write_page(place.folder, task, states, content)
+        write_yaml(values, content)
+    return (page, values)
+
+
+def file_of(task: Task, place: Place) -> Path:
+    """Give the file of a study's values: chosen.yaml, or comparison.yaml."""
+    return place.chosen if task.comparison is None else place.comparison
 
 
 def content_of(study: Study, partial: bool) -> dict[str, Any]:
@@ -67,21 +73,11 @@ def made_with(task: Task, identity: Identity, worked_at: float) -> dict[str, str
 def results_of(
     task: Task, place: Place, states: tuple[SearchState, ...], content: dict[str, Any]
 ) -> tuple[dict[str, Any], tuple[Path, ...]]:
-    """Write the results, unless chosen.yaml says the same already: then it also says with what and when it was made."""
-    page = place.folder / "report.html"
-    if page.is_file() and (kept := _says_the_same(place.chosen, content)) is not None:
-        return kept, (page, place.chosen)
+    """Write the results, unless their YAML says the same already: then it also says with what and when it was made."""
+    page, values = place.folder / "report.html", file_of(task, place)
+    if page.is_file() and (kept := _says_the_same(values, content)) is not None:
+        return kept, (page, values)
     return content, write_results(task, place, states, content)
-
-
-def comparison_of(place: Place, content: dict[str, Any]) -> tuple[dict[str, Any], tuple[Path, ...]]:
-    """Write comparison.yaml, unless it says the same already."""
-    path = place.comparison
-    if (kept := _says_the_same(path, content)) is not None:
-        return kept, (path,)
-    with writable(place.folder):
-        write_yaml(path, content)
-    return content, (path,)
 
 
 def _says_the_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from lrsearch.report.comparison import comparison
 from lrsearch.report.export import chosen
 from lrsearch.report.numbers import and_text, value_text
 from lrsearch.report.progress import Progress
-from lrsearch.results import comparison_of, made_with, results_of
+from lrsearch.results import made_with, results_of
 from lrsearch.searches import SearchState, survey
 from lrsearch.starts import propose_starts, with_scaled_starts
 from lrsearch.studies import Place, Study
@@ -156,9 +156,9 @@ def run(
             made = made_with(task, identity, before.worked_at)
             if task.comparison is None:
                 content = chosen(task, of_interest, made, fingerprint(identity))
-                content, files = results_of(task, place, states, content)
             else:
-                content, files = comparison_of(place, comparison(task, states, made, fingerprint(identity)))
+                content = comparison(task, states, made, fingerprint(identity))
+            content, files = results_of(task, place, states, content)
         except KeyboardInterrupt as interrupt:
             # Tune raises one of its own in place of ours.
             raise (termination.came or type(interrupt))(*[place] * place.exists()) from interrupt

@@ -37,7 +37,6 @@ from lrsearch.cli.output import (
 )
 from lrsearch.cli.paper import paper
 from lrsearch.cli.running import entries_of, run_task
-from lrsearch.errors import UsageError
 
 app = typer.Typer(
     name="lrsearch",
@@ -166,18 +165,13 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
     """
     from lrsearch import studies
     from lrsearch.guards import writable
+    from lrsearch.report.pages import write_page  # imports matplotlib
     from lrsearch.results import content_of
 
     found = studies.read(studies.place_of(study, root, storage))
-    if found.task.comparison is not None:
-        raise UsageError(
-            f"{study} is a comparison, of which nothing is drawn yet; give its result with: lrsearch export {study}"
-        )
-    from lrsearch.report.page import write_report  # imports matplotlib
-
     content = content_of(found, partial=True)
     with writable(found.place.folder):
-        print_files(write_report(found.place.folder, found.task, found.states.values(), content))
+        print_files(write_page(found.place.folder, found.task, found.states.values(), content))
 
 
 @app.command()

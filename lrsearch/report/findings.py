@@ -56,6 +56,9 @@ _GLYPHS = {
     Mark.PENDING: "·",
 }
 
+BEST = (Mark.CHOSEN, Mark.BEST_SO_FAR)
+"""The marks of what the reader looks for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -1,7 +1,7 @@
 """Colours: one set for a light page, one for a dark one, by the same names.
 
-Candidates are coloured by rung, from cold and dark (low) to warm and bright (high). Lightness goes along with
-hue, so the order can be seen with any colour vision and in grey.
+Entries that have no order are told apart by ``CATEGORIES``. Candidates are coloured by rung, from cold and dark (low)
+to warm and bright (high). Lightness goes along with hue, so the order can be seen with any colour vision and in grey.
 """
 
 from dataclasses import dataclass
@@ -52,6 +52,18 @@ class Theme:
 
 LIGHT = Theme(ink="#1c2126", soft_ink="#5a6470", faint="#d9dee4", paper="#ffffff", stops=_LIGHT_STOPS)
 DARK = Theme(ink="#e9edf1", soft_ink="#a3adb8", faint="#363e47", paper="#14181c", stops=_DARK_STOPS)
+
+CATEGORIES = {
+    "#1f5fbf": "#7eb0ff",
+    "#c2410c": "#ff9d66",
+    "#0f7b53": "#58d6a4",
+    "#8b3fb0": "#d59bf5",
+    "#8a6100": "#e5c054",
+    "#0b7285": "#5fd3e6",
+    "#b3193e": "#ff8aa5",
+    "#4b5563": "#b8c0cc",
+}
+"""Colours of what has no order, on a light page and on a dark one; each has a contrast of 4.5 to its page at least."""
 
 
 def dark_of(count: int) -> dict[str, str]:

@@ -297,7 +297,7 @@ def test_an_interrupt_while_results_are_written_loses_nothing(cli, study, monkey
     before = without_date(study / "chosen.yaml")
     (study / "chosen.yaml").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr("lrsearch.report.page.write_report", stop)
+        patch.setattr("lrsearch.report.pages.write_page", stop)
         status, _, err = cli("run", "valley.yaml")
     kept = "stopped; every finished training is kept. Go on with: lrsearch resume valley"
     assert (status, err.splitlines()[-1]) == (130, kept)

@@ -12,7 +12,7 @@ from rich.console import Console
 from lrsearch.report.export import chosen
 from lrsearch.report.findings import findings
 from lrsearch.report.metrics import EndValue, end_metrics
-from lrsearch.report.page import write_report
+from lrsearch.report.pages.search import write_report
 from lrsearch.report.plots import curves_figure
 from lrsearch.report.tables import explain
 from lrsearch.task.model import Metric, SearchSettings

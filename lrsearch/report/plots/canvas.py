@@ -10,23 +10,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 
-from lrsearch.report.findings import Mark
 from lrsearch.report.numbers import value_text
 from lrsearch.report.palette import LIGHT, dark_of
 
 SIZE = (7.2, 4.3)
 DOTS_PER_INCH = 160
 FONT_SIZE = 10
-BEST = (Mark.CHOSEN, Mark.BEST_SO_FAR)
-_FONT: dict[Any, Any] = {"font.family": ["DejaVu Sans"], "font.size": FONT_SIZE}
+FONT: dict[Any, Any] = {"font.family": ["DejaVu Sans"], "font.size": FONT_SIZE}
 
 
 def new_figure(title: str) -> tuple[Figure, Axes]:
     """Make a figure with one pair of axes and room for names on the right."""
-    with matplotlib.rc_context(_FONT):
+    with matplotlib.rc_context(FONT):
         figure = Figure(figsize=SIZE, facecolor=LIGHT.paper)
         axes = figure.add_axes((0.1, 0.17, 0.77, 0.67), facecolor="none")
     axes.set_title(title, loc="left", color=LIGHT.ink, fontsize=FONT_SIZE + 1, fontweight="bold", pad=24)
+    style_axes(axes)
+    return figure, axes
+
+
+def style_axes(axes: Axes) -> None:
+    """Give axes the looks of all pictures."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -36,7 +40,6 @@ def new_figure(title: str) -> tuple[Figure, Axes]:
     axes.yaxis.label.set_color(LIGHT.ink)
     axes.grid(axis="y", color=LIGHT.faint, linewidth=0.8)
     axes.set_axisbelow(True)
-    return figure, axes
 
 
 def scale_y(
@@ -59,8 +62,21 @@ def scale_y(
 def to_png(figure: Figure) -> bytes:
     """Render a figure as PNG; the same figure gives the same bytes."""
     buffer = BytesIO()
-    with matplotlib.rc_context(_FONT):
+    with matplotlib.rc_context(FONT):
         figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def to_svg_file(figure: Figure, name: str) -> bytes:
+    """Render a figure as an SVG file, in the colours of a light page; the same figure gives the same bytes.
+
+    Args:
+        figure: the figure.
+        name: what makes the ids in it.
+    """
+    buffer = BytesIO()
+    with matplotlib.rc_context({**FONT, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 
@@ -73,7 +89,7 @@ def to_svg(figure: Figure, name: str, candidates: int) -> str:
         candidates: how many candidates it shows.
     """
     buffer = StringIO()
-    with matplotlib.rc_context({**_FONT, "svg.fonttype": "none", "svg.hashsalt": name}):
+    with matplotlib.rc_context({**FONT, "svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(
             buffer,
             format="svg",

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lrsearch.report.findings import Finding, diverged_at, findings
+from lrsearch.report.findings import BEST, Finding, diverged_at, findings
 from lrsearch.report.metrics import measured_by
 from lrsearch.report.numbers import value_text
 from lrsearch.report.palette import LIGHT
-from lrsearch.report.plots.canvas import BEST, new_figure, scale_y
+from lrsearch.report.plots.canvas import new_figure, scale_y
 from lrsearch.report.series import band, shown_range, single_curves
 from lrsearch.searches import SearchState
 from lrsearch.task.model import Task

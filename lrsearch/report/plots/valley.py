@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from lrsearch.report.findings import Finding, Mark, findings
+from lrsearch.report.findings import BEST, Finding, Mark, findings
 from lrsearch.report.numbers import metric_text, percent_text, value_text
 from lrsearch.report.palette import LIGHT
-from lrsearch.report.plots.canvas import BEST, FONT_SIZE, new_figure, scale_y
+from lrsearch.report.plots.canvas import FONT_SIZE, new_figure, scale_y
 from lrsearch.report.series import best_that_may_be, seed_values
 from lrsearch.searches import SearchState
 from lrsearch.task.model import Task

@@ -1,18 +1,17 @@
-"""The report: one HTML page that needs nothing beside itself, and its pictures as PNG beside it."""
+"""The page of searches: verdicts, chosen values, and for each search its curves, its ladder and its numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
+from lrsearch.report.charts import Chart, charts_of_search
 from lrsearch.report.elements import figure, slug, table
-from lrsearch.report.export import to_yaml, write_atomically
+from lrsearch.report.export import write_atomically
 from lrsearch.report.findings import Finding, Mark, findings
 from lrsearch.report.metrics import EndValue, end_metrics
 from lrsearch.report.numbers import and_text, bound_text, spread_text, value_text
-from lrsearch.report.palette import DARK, LIGHT, dark_of
+from lrsearch.report.pages.shell import CONTROLS, as_yaml, chart, made_text, page
 from lrsearch.report.plots import curves_figure, to_png, to_svg, valley_figure
 from lrsearch.report.sentences import sentence
 from lrsearch.report.tables import cells, footnote, skipped_texts, spent_text
@@ -39,6 +38,7 @@ def write_report(
     """
     by_search = {state.search: state for state in states}
     written, sections, candidates = [], [], set()
+    charts: list[Chart] = []
     for state in by_search.values():
         found = findings(task, state)
         pictures = _pictures(task, state, found)
@@ -46,10 +46,11 @@ def write_report(
             write_atomically(folder / f"{name}.png", png)
             written.append(folder / f"{name}.png")
         figures = [as_html for _, as_html in pictures.values()]
+        charts += charts_of_search(task, state)
         sections.append(_section(task, state, by_search, found, figures))
         candidates.add(_drawn(found))
-    page = _page(task, by_search, content, sections, candidates)
-    write_atomically(folder / "report.html", page.encode())
+    text = _page(task, by_search, content, sections, charts, candidates)
+    write_atomically(folder / "report.html", text.encode())
     return [folder / "report.html", *written]
 
 
@@ -61,7 +62,7 @@ def _pictures(task: Task, state: SearchState, found: Sequence[Finding]) -> dict[
             drawn = draw(task, state)
             name = f"{slug(state.search)}-{kind}"
             svg = to_svg(drawn, name, _drawn(found))
-            pictures[name] = (to_png(drawn), figure(svg, *_caption(task, state, found, kind)))
+            pictures[name] = (to_png(drawn), chart(name, *_caption(task, state, found, kind), still=svg))
     return pictures
 
 
@@ -75,32 +76,31 @@ def _page(
     states: Mapping[SearchId, SearchState],
     content: Mapping[str, Any],
     sections: Iterable[str],
+    charts: Iterable[Chart],
     candidates: Iterable[int],
 ) -> str:
-    colours = {light: dark for count in candidates for light, dark in dark_of(count).items()}
-    named = (("ink", "ink"), ("soft", "soft_ink"), ("faint", "faint"), ("paper", "paper"))
-    made_with = ", ".join(f"{name} {version}" for name, version in content["made_with"].items())
-    template = Template((files("lrsearch.report") / "page.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        title=escape(task.name),
-        subtitle=escape(
-            f"{task.workload}, {task.budget.iterations:,} iterations, {task.seeds} seeds, "
-            f"chosen by {task.metric.name}"
+    verdicts = [
+        *(_verdict(task, state, states) for state in states.values()),
+        *map(_warning, warnings_of(task)),
+    ]
+    return page(
+        task.name,
+        f"{task.workload}, {task.budget.iterations:,} iterations, {task.seeds} seeds, chosen by {task.metric.name}",
+        (
+            '<ul class="verdicts">',
+            *verdicts,
+            "</ul>",
+            '<section aria-labelledby="values">',
+            '<h2 id="values">Chosen values</h2>',
+            _values(task, states, content),
+            as_yaml(content),
+            "</section>",
+            CONTROLS,
+            *sections,
         ),
-        light_colours="".join(f"--{n}: {getattr(LIGHT, field)}; " for n, field in named)
-        + "".join(f"--{light[1:]}: {light}; " for light in colours),
-        dark_colours="".join(f"--{n}: {getattr(DARK, field)}; " for n, field in named)
-        + "".join(f"--{light[1:]}: {dark}; " for light, dark in colours.items()),
-        verdicts="\n".join(
-            [*(_verdict(task, state, states) for state in states.values()), *map(_warning, warnings_of(task))]
-        ),
-        values=_values(task, states, content),
-        yaml=escape(to_yaml(content)),
-        searches="\n".join(sections),
-        footnote=escape(footnote(task)),
-        made_with=escape(
-            f"lrsearch {content['lrsearch']}, {made_with}. Fingerprint {content['fingerprint']}."
-        ),
+        (footnote(task), made_text(content)),
+        charts,
+        candidates,
     )
 
 
