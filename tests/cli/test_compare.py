@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -45,6 +46,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(folder: Path) -> dict:
     content = yaml.safe_load((folder / "studies/versus/comparison.yaml").read_text())
     return {key: value for key, value in content.items() if key != "made_with"}
+
+
+def drawn(folder: Path) -> dict[str, bytes]:
+    """The page, but for its date, and the pictures."""
+    study = folder / "studies/versus"
+    page = re.sub(rb"\d{4}-\d\d-\d\dT[\d:]+Z", b"DATE", (study / "report.html").read_bytes())
+    return {"page": page} | {path.name: path.read_bytes() for path in (study / "pictures").iterdir()}
 
 
 def test_every_entry_and_pair_is_in_the_result(undisturbed: Path) -> None:
@@ -140,6 +148,7 @@ def test_killed_in_the_control_it_ends_as_if_it_had_not_been(
     assert not (tmp_path / "studies/versus/comparison.yaml").exists()
     assert cli("compare", "compare.yaml", *INLINE)[0] == 0
     assert found(tmp_path) == found(undisturbed)
+    assert drawn(tmp_path) == drawn(undisturbed)
 
 
 def test_a_changed_rate_is_refused_with_the_difference(cli, undisturbed: Path, tmp_path: Path) -> None:
@@ -216,13 +225,21 @@ def test_side_by_side_the_scales_are_the_same(cli, compare: Path, tmp_path: Path
     assert packed["ends"]["train_loss"] == pytest.approx(alone["ends"]["train_loss"], rel=1e-3)
 
 
-def test_a_report_is_not_drawn_yet(cli, undisturbed: Path, tmp_path: Path) -> None:
+def test_a_report_draws_what_the_comparison_drew(cli, undisturbed: Path, tmp_path: Path) -> None:
     shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
-    status, _, err = cli("report", "versus")
-    assert status == 2
-    assert err == (
-        "versus is a comparison, of which nothing is drawn yet; give its result with: lrsearch export versus\n"
-    )
+    (tmp_path / "studies/versus/report.html").unlink()
+    shutil.rmtree(tmp_path / "studies/versus/pictures")
+    status, out, _ = cli("report", "versus")
+    assert status == 0
+    assert drawn(tmp_path) == drawn(undisturbed)
+    assert "studies/versus/report.html" in out.split()
+
+
+def test_each_picture_is_there_as_png_and_as_svg(undisturbed: Path) -> None:
+    pictures = {path.name for path in (undisturbed / "studies/versus/pictures").iterdir()}
+    kinds = ("curves", "differences", "ends")
+    for name in (*(f"train_loss-{kind}" for kind in kinds), "mean_scale-curves", "scale_histogram"):
+        assert {f"{name}.png", f"{name}.svg"} <= pictures
 
 
 def test_ray_gives_what_the_inline_engine_gives(

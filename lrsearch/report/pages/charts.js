@@ -122,7 +122,7 @@
   }
 
   const tip = (data, options) =>
-    Plot.tip(data, { ...options, fill: "var(--paper)", stroke: "var(--soft)", fontSize: 12, lineWidth: 30, textPadding: 7 });
+    Plot.tip(data, { ...options, fill: "var(--paper)", stroke: "var(--soft)", fontSize: 12, lineWidth: 30, textPadding: 7, ariaHidden: true });
 
   // Histograms over time
 
@@ -308,6 +308,11 @@
   // With the keyboard: the arrows move the tip, and what it says is read out.
 
   function follow({ svg, tips }, words, live) {
+    // What is within an image is not read out, so it needs no labels; Plot gives some where none may be.
+    for (const mark of svg.querySelectorAll("[aria-label]")) {
+      mark.dataset.mark = mark.getAttribute("aria-label");
+      mark.removeAttribute("aria-label");
+    }
     svg.setAttribute("role", "img");
     svg.setAttribute("tabindex", "0");
     svg.setAttribute("aria-label", `${words} Left and right read out the values.`);

@@ -149,7 +149,7 @@ def _numbers(content: Mapping[str, Any]) -> Iterator[str]:
         remark = f" (diverged with {len(diverged)} of the seeds)" if diverged else ""
         cells.append(f"<td><code>{escape(entry['optimizer'])}</code>{remark}</td>")
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
-    yield table("Every entry at the end", heads, rows, range(1, len(heads) - 1))
+    yield table("Metrics of every entry", heads, rows, range(1, len(heads) - 1))
     yield from _speeds(content)
     yield as_yaml(content)
     yield "</section>"

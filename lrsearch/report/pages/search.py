@@ -152,7 +152,7 @@ def _values(task: Task, states: Mapping[SearchId, SearchState], content: Mapping
         )
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{columns}</tr>')
     heads = ("entry", "hyperparameters", task.metric.name, "loses at most", "optimizer")
-    return table("Chosen values", heads, rows, numbers=(2, 3))
+    return table("Values chosen for each entry", heads, rows, numbers=(2, 3))
 
 
 def _arguments(hyperparameters: Mapping[str, Any]) -> str:
