@@ -19,6 +19,12 @@ from lrsearch.cli.options import (
 
 def compare(
     comparison_file: Annotated[Path, typer.Argument(metavar="COMPARE.yaml", help="The comparison file.")],
+    scale: Annotated[
+        float,
+        typer.Option(
+            "--scale", metavar="PART", help="Train this part of the length, in a study NAME_at_PART."
+        ),
+    ] = 1.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be trained and what it costs; train nothing.")
     ] = False,
@@ -36,7 +42,7 @@ def compare(
     from lrsearch.cli.running import run_task
     from lrsearch.comparing import load_comparison
 
-    task = load_comparison(comparison_file, root, storage)
+    task = load_comparison(comparison_file, root, storage, scale)
     if dry_run:
         from lrsearch.cli.output import print_plan, warn
         from lrsearch.plan import plan

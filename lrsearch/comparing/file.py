@@ -13,6 +13,7 @@ import yamlcore
 
 from lrsearch.comparing.entries import EntryWriter
 from lrsearch.comparing.rates import Rates
+from lrsearch.errors import UsageError
 from lrsearch.searches import hyperparameters_of
 from lrsearch.studies import Place
 from lrsearch.task import Task, load_task
@@ -32,17 +33,24 @@ CONTROL = "_control"
 """What the name of an entry ends with that trains a base at the rate that CProp used."""
 
 
-def load_comparison(path: Path, root: Path, storage: str | None = None) -> Task:
+def load_comparison(path: Path, root: Path, storage: str | None = None, scale: float = 1.0) -> Task:
     """Read and check a comparison file, with its task and the rates that were chosen for it.
 
     Args:
         path: the file.
         root: the folder of all studies, among them that of the task.
         storage: an Optuna storage URL, if studies lie in one.
+        scale: how much of the file's length is trained, above 0 to 1, with as many evaluations. Below 1 it is another
+            comparison, with a name and a study of its own: ``NAME_at_0.1``.
 
     Raises:
         TaskError: it or its task cannot be used, or a rate is missing.
+        UsageError: the scale is none.
     """
+    if not 0 < scale <= 1:
+        raise UsageError(
+            f"--scale {shown(scale)} is no part of the file's length; give a number above 0, at most 1"
+        )
     document = read_document(text_of(path), str(path))
     document.refuse(_own_problems(document))
     data = document.data
@@ -66,6 +74,8 @@ def load_comparison(path: Path, root: Path, storage: str | None = None) -> Task:
     lowered |= {"seeds": base.seeds} | {key: data[key] for key in _IN_PLACE if key in data}
     lowered |= {key: _over(written.get(key), data[key]) for key in _OVER if key in data}
     lowered["optimizers"] = entries
+    if scale < 1:
+        lowered = _shortened(lowered, scale)
     task = task_of(replace(document, data=lowered), "", base_path)
     document.refuse(_problems_beside(document, task))
     given = {
@@ -81,6 +91,8 @@ def load_comparison(path: Path, root: Path, storage: str | None = None) -> Task:
             schedules[control] = schedules[pairs[variant]]
     lowered["optimizers"] = {name: _written(entry) for name, entry in given.items()}
     comparison = {"pairs": pairs, "controls": controls, "schedules": schedules, **_histogram(data)}
+    if scale < 1:
+        comparison["scale"] = scale
     made = parse_stored(stored_text(lowered, comparison), base_path, str(path))
     return replace(made, positions=document.positions)
 
@@ -164,6 +176,15 @@ def _problems_beside(document: Document, task: Task) -> Iterator[Problem]:
             yield Problem(
                 ("optimizers", name), f"optimizers.{name} has no lr; give a number or {{of: ENTRY}}"
             )
+
+
+def _shortened(lowered: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    """Shorten a task's content; what is not a number stays, and is refused with the rest."""
+    budget = {
+        key: max(1, round(value * scale)) if isinstance(value, int) and not isinstance(value, bool) else value
+        for key, value in lowered.get("budget", {}).items()
+    }
+    return {**lowered, "name": f"{lowered['name']}_at_{scale:g}", "budget": budget}
 
 
 def _over(own: Any, given: Mapping[str, Any]) -> dict[str, Any]:

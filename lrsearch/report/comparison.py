@@ -29,6 +29,8 @@ def comparison(
 ) -> dict[str, Any]:
     """Give the content of comparison.yaml.
 
+    ``scale`` is the part of the file's length that was trained, where that is not all of it.
+
     ``entries`` holds for each its constructor's arguments as chosen.yaml does, ``ends`` (each metric at the end by
     seed), ``means`` (each metric's ``mean`` with the 95 % interval over seeds, ``low`` to ``high``), ``mean_scale``
     over the whole training and ``diverged`` (iteration by seed). A control whose rate is not known, because the entry
@@ -60,6 +62,7 @@ def comparison(
         "fingerprint": fingerprint,
         "metric": metric_of(task),
         "seeds": task.seeds,
+        **({"scale": task.comparison.scale} if task.comparison.scale != 1 else {}),
         **({"recipe": recipe} if recipe else {}),
         "entries": {name: _entry(task, by_entry[name]) for name in task.entries},
         "pairs": {variant: pair for variant, pair in pairs.items() if pair},

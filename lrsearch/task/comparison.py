@@ -22,12 +22,14 @@ class Comparison:
             times the mean scale.
         bins: of the histogram of scales, of equal width from 0 to 1.
         spacing: the evaluations at which it is recorded: all of them, or about two each time the iterations double.
+        scale: how much of its file's length is trained.
     """
 
     pairs: Mapping[str, str] = field(default_factory=dict)
     controls: Mapping[str, str] = field(default_factory=dict)
     bins: int = 20
     spacing: Spacing = "even"
+    scale: float = 1.0
 
     def keeps_histogram(self, iteration: int, every: int, last: int) -> bool:
         """Whether the histogram is recorded at an evaluation.

@@ -193,6 +193,35 @@ def test_a_base_that_diverges_leaves_nothing_to_compare_and_all_else_said(
     assert found(tmp_path)["entries"]["sgd"]["diverged"].keys() == {0, 1}
 
 
+def test_a_shorter_one_is_a_study_of_its_own_that_says_so(cli, undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
+    assert cli("compare", "compare.yaml", "--scale", "0.5", *INLINE)[0] == 0
+    shorter = yaml.safe_load((tmp_path / "studies/versus_at_0.5/comparison.yaml").read_text())
+    assert (shorter["comparison"], shorter["scale"]) == ("versus_at_0.5", 0.5)
+    assert (
+        "10 iterations (0.5 of the file&#x27;s length)"
+        in (tmp_path / "studies/versus_at_0.5/report.html").read_text()
+    )
+    assert found(tmp_path) == found(undisturbed)
+
+
+def test_a_shorter_one_goes_on_by_its_name(cli, compare: Path, tmp_path: Path) -> None:
+    assert cli("compare", "compare.yaml", "--scale", "0.5", *INLINE)[0] == 0
+    path = tmp_path / "studies/versus_at_0.5/comparison.yaml"
+    before = yaml.safe_load(path.read_text())
+    path.unlink()
+    assert cli("resume", "versus_at_0.5", *INLINE)[0] == 0
+    assert yaml.safe_load(path.read_text()) == before
+
+
+@pytest.mark.parametrize("scale", ["0", "1.5", "-1", "nan"])
+def test_what_is_no_part_of_the_length_is_one_line(cli, compare: Path, scale: str) -> None:
+    status, out, err = cli("compare", "compare.yaml", "--scale", scale, *INLINE)
+    assert (status, out) == (2, "")
+    assert err.endswith("is no part of the file's length; give a number above 0, at most 1\n")
+    assert len(err.splitlines()) == 1
+
+
 def test_a_missing_rate_is_one_line(cli, compare: Path) -> None:
     compare.write_text(COMPARE.replace("{lr: 0.1}", "{}"))
     status, out, err = cli("compare", "compare.yaml", *INLINE)

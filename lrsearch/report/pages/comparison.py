@@ -69,7 +69,8 @@ def _page(task: Task, content: Mapping[str, Any], charts: Sequence[Chart]) -> st
 
 def _shortened(task: Task) -> str:
     """Say that a comparison is shorter than its file has it."""
-    scale = getattr(task.comparison, "scale", 1.0)
+    assert task.comparison is not None, "a comparison says what it compares"
+    scale = task.comparison.scale
     return "" if scale == 1 else f" ({value_text(scale)} of the file's length)"
 
 
