@@ -10,6 +10,7 @@ import typer
 
 import lrsearch
 from lrsearch.cli.compare import compare
+from lrsearch.cli.dashboard import dashboard
 from lrsearch.cli.options import (
     DEFAULT_ROOT,
     Address,
@@ -159,7 +160,7 @@ def explain(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT
 
 @app.command()
 def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT) -> None:
-    """Draw curves and end losses as an HTML page and PNGs.
+    """Draw curves and ends as an HTML page and pictures.
 
     They go into the study's folder.
     """
@@ -199,6 +200,7 @@ def export(
         print_files([output])
 
 
+app.command()(dashboard)
 app.command()(paper)
 app.command()(compare)
 

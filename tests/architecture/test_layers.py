@@ -44,6 +44,7 @@ ONLY_IN = {
         "lrsearch/optuna/record.py",
         "lrsearch/optuna/checks.py",
     },
+    "optuna_dashboard": {"lrsearch/store/dashboard.py"},
     "sqlalchemy": {
         "lrsearch/store/database.py",
         "lrsearch/store/lease.py",
@@ -61,6 +62,7 @@ ONLY_IN = {
         "lrsearch/cli/options.py",
         "lrsearch/cli/paper.py",
         "lrsearch/cli/compare.py",
+        "lrsearch/cli/dashboard.py",
         "lrsearch/cli/running.py",
     },
     "pydantic": {

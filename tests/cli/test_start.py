@@ -17,18 +17,19 @@ Options:
   --help     Show this message and exit.
 
 Commands:
-  run       Search, or go on where it stopped: the same command resumes.
-  resume    Go on with a study, from the task that it keeps.
-  status    Show what is done, running and left; works while a run is on.
-  explain   Show why each value was chosen.
-  report    Draw curves and end losses as an HTML page and PNGs.
-  export    Give the chosen values as YAML.
-  paper     Show the paper's choices beside those of the stored studies.
-  compare   Train entries at their chosen rates and set them in pairs.
-  validate  Check task files and their optimizers.
-  schema    Print the JSON schema of the task file, for editors.
-  init      Write a first task file and its Python, which run as they are.
-  data      List the data sets that are known, or fetch those named.
+  run        Search, or go on where it stopped: the same command resumes.
+  resume     Go on with a study, from the task that it keeps.
+  status     Show what is done, running and left; works while a run is on.
+  explain    Show why each value was chosen.
+  report     Draw curves and ends as an HTML page and pictures.
+  export     Give the chosen values as YAML.
+  dashboard  Open a study in optuna-dashboard, until Ctrl-C.
+  paper      Show the paper's choices beside those of the stored studies.
+  compare    Train entries at their chosen rates and set them in pairs.
+  validate   Check task files and their optimizers.
+  schema     Print the JSON schema of the task file, for editors.
+  init       Write a first task file and its Python, which run as they are.
+  data       List the data sets that are known, or fetch those named.
 """
 
 
