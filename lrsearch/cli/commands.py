@@ -172,7 +172,8 @@ def report(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT)
     found = studies.read(studies.place_of(study, root, storage))
     content = content_of(found, partial=True)
     with writable(found.place.folder):
-        print_files(write_page(found.place.folder, found.task, found.states.values(), content))
+        files = write_page(found.place.folder, found.task, found.states.values(), content)
+    print_files(files)
 
 
 @app.command()

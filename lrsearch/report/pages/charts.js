@@ -131,7 +131,7 @@
     const edges = grid.iterations.map((iteration, i) => (i ? (iteration + grid.iterations[i - 1]) / 2 : 0));
     const cells = grid.iterations.flatMap((iteration, i) =>
       grid.shares[i].map((share, bin) => ({
-        share, x1: edges[i], x2: edges[i + 1] ?? chart.iterations, y1: bin / chart.bins, y2: (bin + 1) / chart.bins,
+        strength: Math.sqrt(share / largest), x1: edges[i], x2: edges[i + 1] ?? chart.iterations, y1: bin / chart.bins, y2: (bin + 1) / chart.bins,
         x: iteration, y: (bin + 0.5) / chart.bins,
         text: `iteration ${counted(iteration)}\nscale ${number(bin / chart.bins)} to ${number((bin + 1) / chart.bins)}: ${number(100 * share)} %`,
       })));
@@ -139,10 +139,10 @@
       width, height: 280, marginLeft: 46, marginBottom: 38, marginTop: 24, style: looks,
       x: { domain: [0, chart.iterations], label: "iteration", ticks: Math.max(3, Math.floor(width / 110)), tickFormat: counted },
       y: { domain: [0, 1], label: "scale", ticks: 5 },
-      opacity: { type: "sqrt", domain: [0, largest], range: [0, 1] },
+      opacity: { domain: [0, 1], range: [0, 1] },
       marks: [
         Plot.frame({ stroke: "var(--faint)" }),
-        Plot.rect(cells, { x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: own(grid.colour), fillOpacity: "share", inset: 0, shapeRendering: "crispEdges" }),
+        Plot.rect(cells, { x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: own(grid.colour), fillOpacity: "strength", inset: 0, shapeRendering: "crispEdges" }),
         tip(cells, Plot.pointer({ x: "x", y: "y", title: "text", maxRadius: 60 })),
       ],
     });

@@ -11,7 +11,7 @@ from lrsearch.report.export import write_atomically
 from lrsearch.report.numbers import metric_text, value_text
 from lrsearch.report.pages.shell import CONTROLS, as_yaml, chart, made_text, page
 from lrsearch.report.plots import draw, to_png, to_svg_file
-from lrsearch.report.tables import footnote
+from lrsearch.report.recipe import recipe_text
 from lrsearch.report.versus import direction
 from lrsearch.searches import SearchState
 from lrsearch.task.comparison import MEAN_SCALE
@@ -62,8 +62,18 @@ def _page(task: Task, content: Mapping[str, Any], charts: Sequence[Chart]) -> st
             *_sections(charts),
             *_numbers(content),
         ),
-        (footnote(task), made_text(content)),
+        (_decides(task), made_text(content)),
         charts,
+    )
+
+
+def _decides(task: Task) -> str:
+    last = f", the mean of its last {task.metric.window} evaluations" if task.metric.window > 1 else ""
+    recipe = recipe_text(task)
+    better = "low" if task.metric.mode == "min" else "high"
+    return (
+        f"What decides is {task.metric.name} at iteration {task.budget.iterations:,}{last}, better if {better}; "
+        f"intervals are Student's t over seeds, for each metric and pair by itself.{f' {recipe}' if recipe else ''}"
     )
 
 

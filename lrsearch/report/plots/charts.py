@@ -19,7 +19,7 @@ PANEL = (4.6, 3.3)
 """Inches of a panel."""
 COLUMNS = 3
 _DASHES: dict[str, object] = {"solid": "solid", "dashed": (0, (4, 2)), "dotted": (0, (1, 1.4))}
-_TOP, _BOTTOM = 0.62, 0.75
+_TOP, _BOTTOM = 0.42, 0.75
 """Inches for the title above and the caption's room below."""
 
 
@@ -47,7 +47,7 @@ def _panels(title: str, count: int) -> tuple[Figure, list[Axes]]:
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     figure.subplots_adjust(
         left=0.75 / width,
-        right=1 - 0.2 / width,
+        right=1 - 0.42 / width,
         top=1 - (_TOP + 0.3) / height,
         bottom=0.55 / height,
         hspace=0.3,
@@ -141,7 +141,7 @@ def _draw_intervals(chart: Intervals) -> Figure:
                 (row.low, row.high),
                 (place, place),
                 color=row.colour,
-                linestyle=_DASHES[row.dash],
+                alpha=0.75,
                 linewidth=2.4,
             )
         axes.plot(
