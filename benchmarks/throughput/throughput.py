@@ -1,6 +1,6 @@
 """What lrsearch adds to its trainings: until the first begins, beside them, and once all have ended.
 
-    LRSEARCH_DATA=DATA python benchmarks/throughput/throughput.py startup|efficiency|scale|resume|packs [--runs 5]
+    LRSEARCH_DATA=DATA python benchmarks/throughput/throughput.py QUESTION [--runs 5]
 
 Writes ``QUESTION.json`` beside itself, with the machine, its load and the versions, and a table in docs/throughput.md.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "throughput.md"
-QUESTIONS = ("startup", "efficiency", "scale", "resume", "packs")
+QUESTIONS = ("startup", "efficiency", "workers", "scale", "resume", "packs", "search")
 
 
 def main() -> None:
