@@ -1,6 +1,5 @@
 """Updates of a replica a second: alone, in packs of both ways, and in processes beside each other.
 
-
 On a GPU if there is one: then with ``resources: {gpus: 1}``, as a user would; else on one thread of a CPU.
 """
 

@@ -132,6 +132,7 @@ def resume(
 def status(study: MaybeStudy = None, storage: Storage = None, root: Root = DEFAULT_ROOT) -> None:
     """Show what is done, running and left; works while a run is on."""
     from lrsearch import studies
+    from lrsearch.report.comparison_tables import comparison_status
     from lrsearch.report.summaries import studies_table
     from lrsearch.report.tables import status_table
 
@@ -141,7 +142,11 @@ def status(study: MaybeStudy = None, storage: Storage = None, root: Root = DEFAU
         console.print(studies_table((s.task, tuple(s.states.values()), s.place.in_use()) for s in every))
         return
     found = studies.read(studies.place_of(study, root, storage))
-    console.print(status_table(found.task, found.states.values(), console.width, live=found.place.in_use()))
+    live = found.place.in_use()
+    if found.task.comparison is None:
+        console.print(status_table(found.task, found.states.values(), console.width, live=live))
+    else:
+        console.print(comparison_status(found.task, found.states.values(), live=live))
     print_checkpoints(console, *found.place.checkpoints_size())
 
 
@@ -149,12 +154,18 @@ def status(study: MaybeStudy = None, storage: Storage = None, root: Root = DEFAU
 def explain(study: StudyName, storage: Storage = None, root: Root = DEFAULT_ROOT) -> None:
     """Show why each value was chosen.
 
-    Every candidate with its evidence, and one sentence a search.
+    Every candidate with its evidence, and one sentence a search; of a comparison every entry, and one a pair.
     """
     from lrsearch import studies
+    from lrsearch.report.comparison_tables import comparison_found
     from lrsearch.report.tables import explain as explanation
 
     found = studies.read(studies.place_of(study, root, storage))
+    if found.task.comparison is not None:
+        from lrsearch.results import content_of
+
+        stdout_console().print(comparison_found(found.task, content_of(found, partial=True)))
+        return
     stdout_console().print(explanation(found.task, found.states.values(), live=found.place.in_use()))
 
 
@@ -208,21 +219,25 @@ app.command()(compare)
 
 @app.command()
 def validate(
-    task_files: Annotated[list[Path], typer.Argument(metavar="TASK.yaml...", help="Task files.")],
+    task_files: Annotated[
+        list[Path], typer.Argument(metavar="TASK.yaml...", help="Task files, or comparison files.")
+    ],
+    storage: Storage = None,
+    root: Root = DEFAULT_ROOT,
 ) -> None:
     """Check task files and their optimizers.
 
     No Python beside the task is run; an installed package is imported that an optimizer names as package.module:Class.
     """
+    from lrsearch.comparing import load_either
     from lrsearch.plan import searches_of
     from lrsearch.report.numbers import count_text
     from lrsearch.starts import with_scaled_starts
-    from lrsearch.task import load_task
     from lrsearch.task.workload import check_workload
     from lrsearch.training.optimizers import check_optimizers
 
     for task_file in task_files:
-        task = load_task(task_file)
+        task = load_either(task_file, root, storage)
         searches = len(searches_of(task))
         with_scaled_starts(task, task.searches())
         unchecked = ", ".join(
@@ -231,8 +246,12 @@ def validate(
         warn(task)
         entries = count_text(len(task.entries), "optimizer")
         counts = f"{entries}, {searches} {'search' if searches == 1 else 'searches'}"
+        if task.comparison is not None:
+            counts = f"{entries}, {count_text(len(task.comparison.pairs), 'pair')}"
         left = f"not checked: {unchecked}; " if unchecked else ""
-        dry_run = shlex.join(["lrsearch", "run", str(task_file), "--dry-run"])
+        dry_run = shlex.join(
+            ["lrsearch", "run" if task.comparison is None else "compare", str(task_file), "--dry-run"]
+        )
         say(f"{task_file} is fine: {counts}; {left}`{dry_run}` {'' if left else 'also '}tries the workload")
 
 

@@ -1,5 +1,5 @@
 """Comparison files: entries trained at given rates and set against each other."""
 
-from lrsearch.comparing.file import load_comparison
+from lrsearch.comparing.file import load_comparison, load_either
 
-__all__ = ["load_comparison"]
+__all__ = ["load_comparison", "load_either"]

@@ -19,7 +19,7 @@ from lrsearch.studies import Place
 from lrsearch.task import Task, load_task
 from lrsearch.task.compared import parse_stored, stored_text
 from lrsearch.task.document import Document, Problem, did_you_mean, listed, read_document, shown
-from lrsearch.task.file import task_of, text_of
+from lrsearch.task.file import is_comparison, task_of, text_of
 from lrsearch.task.model import CPROP_PREFIX, Entry
 
 OWN = ("task", "rates", "control", "histogram")
@@ -95,6 +95,16 @@ def load_comparison(path: Path, root: Path, storage: str | None = None, scale: f
         comparison["scale"] = scale
     made = parse_stored(stored_text(lowered, comparison), base_path, str(path))
     return replace(made, positions=document.positions)
+
+
+def load_either(path: Path, root: Path, storage: str | None = None) -> Task:
+    """Read and check a task file or a comparison file, whichever it is.
+
+    Raises:
+        TaskError: it cannot be used.
+    """
+    document = read_document(text_of(path), str(path))
+    return load_comparison(path, root, storage) if is_comparison(document.data) else load_task(path)
 
 
 _BESIDE = "give a task file, relative to this file's folder"

@@ -90,10 +90,13 @@ def task_of(document: Document, text: str, path: Path) -> Task:
     )
 
 
+def is_comparison(data: object) -> bool:
+    """Whether a file's content is a comparison: it names a task where a task names a callable."""
+    return isinstance(data, dict) and "task" in data and not data.keys() & {"workload", "loop"}
+
+
 def _refuse_comparison(document: Document) -> None:
-    """A comparison names a task where a task names a callable."""
-    data = document.data
-    if isinstance(data, dict) and "task" in data and not data.keys() & {"workload", "loop"}:
+    if is_comparison(document.data):
         run = shlex.join(["lrsearch", "compare", str(document.path)])
         document.refuse([Problem(("task",), f"task is named, so this is a comparison; run it with: {run}")])
 

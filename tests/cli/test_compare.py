@@ -175,6 +175,37 @@ def test_more_seeds_train_what_is_new_and_the_control_at_the_scale_of_all(
     assert entries["cprop_sgd_control"]["hyperparameters"]["lr"] == pytest.approx(0.1 * scale, rel=1e-3)
 
 
+def test_status_has_a_row_an_entry(cli, undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
+    status, out, _ = cli("status", "versus")
+    assert status == 0
+    rows = {line.split()[0]: line for line in out.splitlines()[2:5]}
+    assert [*rows] == ["sgd", "cprop_sgd", "cprop_sgd_control"]
+    assert all("2 of 2" in row for row in rows.values())
+
+
+def test_explain_has_the_ends_and_the_verdicts(cli, undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
+    status, out, _ = cli("explain", "versus")
+    assert status == 0
+    assert found(undisturbed)["pairs"]["cprop_sgd"]["verdict"] in " ".join(out.split())
+    assert "scale_histogram" not in out
+
+
+def test_validate_checks_it_and_says_how_to_run_it(cli, compare: Path) -> None:
+    status, _, err = cli("validate", "compare.yaml")
+    assert status == 0
+    assert "compare.yaml is fine: 3 optimizers, 1 pair" in err
+    assert "lrsearch compare compare.yaml --dry-run" in err
+
+
+def test_validate_refuses_a_faulty_one_with_its_place(cli, compare: Path) -> None:
+    compare.write_text(COMPARE.replace("like: sgd", "like: sdg"))
+    status, _, err = cli("validate", "compare.yaml")
+    assert status == 2
+    assert err.startswith("compare.yaml:5:")
+
+
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(cli, compare: Path, tmp_path: Path) -> None:
     status, out, _ = cli("compare", "compare.yaml", "--dry-run")
     assert status == 0

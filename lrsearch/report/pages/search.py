@@ -292,4 +292,7 @@ def _caption(task: Task, state: SearchState, found: Sequence[Finding], kind: str
     alternative = f"{metric} at iteration {task.budget.iterations} over the ladder of {name}. {ends}."
     stopped = any(finding.mark is Mark.STOPPED for finding in found)
     edge = "What did not learn or was stopped" if stopped else "What did not learn"
-    return alternative, f"The valley: where each candidate ended. {edge} stands at the edge."
+    return (
+        alternative,
+        f"Where each candidate ended: ringed the chosen one, squared what may be as good. {edge} stands at the edge.",
+    )
