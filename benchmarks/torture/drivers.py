@@ -21,7 +21,7 @@ import psutil
 import torch
 import yaml
 
-import lrsearch.report.page  # loaded here, once, and not in every fork
+import lrsearch.report.pages  # loaded here, once, and not in every fork
 import lrsearch.store.optuna
 import lrsearch.training.preflight  # noqa: F401
 from lrsearch import studies
