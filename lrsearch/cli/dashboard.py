@@ -25,7 +25,6 @@ def dashboard(
 
     place = studies.place_of(study, root, storage)
     studies.read(place)  # says what is wrong with the name
-    with opened(place.url, port) as (address, serve):
-        with suppress(KeyboardInterrupt):  # which is how it ends
-            typer.echo(f"{place.name}: {address}, until Ctrl-C")
-            serve()
+    with opened(place.url, port) as (address, serve), suppress(KeyboardInterrupt):  # which is how it ends
+        typer.echo(f"{place.name}: {address}, until Ctrl-C")
+        serve()
