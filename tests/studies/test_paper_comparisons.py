@@ -1,6 +1,7 @@
 """The comparison files of the paper's figures: each loads, and compares what its figure shows."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from lrsearch.task import Task
 from lrsearch.training.optimizers import check_optimizers
 
 FOLDER = Path(__file__).parents[2] / "studies/paper"
+BESIDE = FOLDER.parents[2] / "shared/data"
+"""Where the real data may lie beside a checkout."""
 FILES = sorted(FOLDER.glob("*.yaml"))
 BASES = ("sgd", "adam", "rmsprop")
 
@@ -119,8 +122,12 @@ SMALL = {
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_it_runs_shortened(path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_it_runs_shortened(
+    path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A pair of its entries, one seed, two iterations, on few examples of the real data."""
+    if not os.environ.get("LRSEARCH_DATA"):
+        monkeypatch.setenv("LRSEARCH_DATA", str(BESIDE))
     content = yaml.safe_load(path.read_text())
     bare, *variants = content["optimizers"]
     pair = {name: content["optimizers"][name] for name in (bare, variants[0])}
