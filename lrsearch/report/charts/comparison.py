@@ -16,6 +16,7 @@ from lrsearch.report.charts.model import (
     Row,
     Span,
     Sweep,
+    is_wide_range,
     line_of,
     range_of,
 )
@@ -26,8 +27,6 @@ from lrsearch.task.comparison import HISTOGRAM, MEAN_SCALE, bin_name, is_of_scal
 from lrsearch.task.model import Task
 from lrsearch.trial import Diverged, Trial
 
-LOG_BEYOND = 10
-"""A range whose end is more than so many times its beginning is shown in logarithms."""
 _BAND = "Mean over seeds; the band is one standard deviation."
 _LEGEND = " Solid is the base, dashed what is set against it, dotted the base at the rate that CProp used."
 
@@ -103,7 +102,7 @@ def _curves(
         iterations=task.budget.iterations,
         low=low,
         high=high,
-        log=low > 0 and high > LOG_BEYOND * low,
+        log=is_wide_range(low, high),
         facets=tuple(facets),
         caption=f"{_BAND} The scale is what each element's update is multiplied with, at most 1."
         if scales

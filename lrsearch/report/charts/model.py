@@ -230,6 +230,11 @@ def line_of(
     return Line(name, colour, dash, iterations, seeds, ends, **looks)
 
 
+def is_wide_range(low: float, high: float) -> bool:
+    """Whether a range is better seen in logarithms: its end is more than ten times its beginning."""
+    return low > 0 and high > 10 * low
+
+
 def range_of(lines: Sequence[Line], iterations: int) -> tuple[float, float]:
     """Give the range that shows lines well: without their first evaluations, whose fall would flatten all the rest."""
     points = [

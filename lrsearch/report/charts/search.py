@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lrsearch.report.charts.model import Chart, Curves, Facet, Line, Point, Row, Sweep, line_of
+from lrsearch.report.charts.model import Chart, Curves, Facet, Line, Point, Row, Sweep, is_wide_range, line_of
 from lrsearch.report.elements import slug
 from lrsearch.report.findings import BEST, Finding, Mark, diverged_at, findings
 from lrsearch.report.numbers import value_text
@@ -11,9 +11,6 @@ from lrsearch.report.series import best_that_may_be, seed_values, shown_range
 from lrsearch.searches import SearchState
 from lrsearch.task.model import Task
 from lrsearch.trial import Finished, Stopped
-
-LOG_BEYOND = 10
-"""A range whose end is more than so many times its beginning is shown in logarithms."""
 
 
 def charts_of_search(task: Task, state: SearchState) -> tuple[Chart, ...]:
@@ -35,7 +32,7 @@ def _curves(task: Task, state: SearchState, found: Sequence[Finding], colours: S
         iterations=task.budget.iterations,
         low=low,
         high=high,
-        log=low > 0 and high > LOG_BEYOND * low,
+        log=is_wide_range(low, high),
         facets=(Facet("", tuple(lines)),),
         caption="",
     )

@@ -41,7 +41,7 @@
     });
   }
 
-  function curveMarks(line) {
+  function curveMarks(line, log) {
     const stroke = own(line.colour), strokeDasharray = DASHES[line.dash];
     const strokeWidth = line.bold ? 3.2 : 2;
     if (line.single) {
@@ -59,7 +59,7 @@
     const drawn = points.map((point, i) => ({
       iteration: point.iteration, mean: middle[i], low: middle[i] - width[i], high: middle[i] + width[i],
     }));
-    const floor = (value) => (logarithms ? Math.max(value, 1e-12) : value);
+    const floor = (value) => (log ? Math.max(value, 1e-12) : value);
     const marks = [
       Plot.areaY(drawn, { x: "iteration", y1: (d) => floor(d.low), y2: "high", fill: stroke, fillOpacity: line.bold ? 0.26 : 0.15, clip: true }),
     ];
@@ -94,7 +94,7 @@
   }
 
   function drawCurves(chart, facet, width) {
-    const tips = curveTips(facet.lines), log = logarithms && chart.low > 0;
+    const tips = curveTips(facet.lines), log = chart.low > 0 && (logarithms ?? chart.log);
     const room = 0.05 * (chart.high - chart.low || 1);
     const domain = log ? [chart.low / 1.08, chart.high * 1.08] : [chart.low - room, chart.high + room];
     const svg = Plot.plot({
@@ -102,7 +102,7 @@
       x: { domain: [0, chart.iterations], label: "iteration", ticks: Math.max(3, Math.floor(width / 110)), tickFormat: counted },
       y: { domain, type: log ? "log" : "linear", label: chart.metric, grid: true, ticks: log ? decades(domain) : 6, tickFormat: log ? number : undefined },
       marks: [
-        ...facet.lines.flatMap(curveMarks),
+        ...facet.lines.flatMap((line) => curveMarks(line, log)),
         Plot.ruleX(tips, Plot.pointerX({ x: "x", stroke: "var(--soft)" })),
         tip(tips, Plot.pointerX({ x: "x", title: "text", frameAnchor: "middle" })),
       ],
@@ -191,7 +191,7 @@
     const place = chart.distance_from_one ? (x) => -Math.log10(1 - x) : chart.log ? Math.log10 : (x) => x;
     const all = chart.rows.flatMap((row) => row.points.map((point) => ({ ...point, row: row.name })));
     const [low, high] = chart.shown, log = low > 0 && high > 10 * low;
-    const edged = all.some((point) => point.mean === null && !Object.keys(point.seeds).length || point.mean === null);
+    const edged = all.some((point) => point.mean === null);
     const room = (share) => (log ? (high / low) ** share : share * (high - low || Math.abs(high) || 1));
     const below = edged && !chart.worse_is_up ? 0.25 : 0.1, above = edged && chart.worse_is_up ? 0.25 : 0.1;
     const domain = log ? [low / room(below), high * room(above)] : [low - room(below), high + room(above)];
@@ -362,8 +362,6 @@
     figure.prepend(element("div", { className: "head" }, element("h3", {}, chart.title), tools), place, table, live);
     const draw = () => {
       if (place.hidden) return;
-      const kept = logarithms;
-      logarithms = chart.kind === "curves" && chart.metric !== "mean_scale" ? (kept ?? chart.log) : false;
       const of = panels(chart);
       place.classList.toggle("several", of.length > 1);
       // Made empty first, so that the width is that of the column and not of what stands in it.
@@ -376,7 +374,6 @@
         follow(drawn, of.length > 1 ? `${chart.title}, ${panel.name}. ${words}` : words, live);
         box.append(drawn.svg);
       });
-      logarithms = kept;
     };
     return draw;
   }

@@ -53,6 +53,17 @@ def _panels(title: str, count: int) -> tuple[Figure, list[Axes]]:
         hspace=0.3,
         wspace=0.14,
     )
+    _title(figure, title)
+    axes = [axes for row in grid for axes in row]
+    for unused in axes[count:]:
+        unused.set_visible(False)
+    for used in axes[:count]:
+        style_axes(used)
+    return figure, axes[:count]
+
+
+def _title(figure: Figure, title: str) -> None:
+    width, height = figure.get_size_inches()
     figure.suptitle(
         title,
         x=0.2 / width,
@@ -63,12 +74,6 @@ def _panels(title: str, count: int) -> tuple[Figure, list[Axes]]:
         fontsize=FONT_SIZE + 2,
         fontweight="bold",
     )
-    axes = [axes for row in grid for axes in row]
-    for unused in axes[count:]:
-        unused.set_visible(False)
-    for used in axes[:count]:
-        style_axes(used)
-    return figure, axes[:count]
 
 
 def _draw_curves(chart: Curves) -> Figure:
@@ -160,16 +165,7 @@ def _draw_intervals(chart: Intervals) -> Figure:
     axes.set_ylim(len(chart.rows) - 0.4, -0.6)
     axes.set_xlabel(f"difference of {chart.metric}" if chart.zero else chart.metric)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    figure.suptitle(
-        chart.title,
-        x=0.2 / width,
-        ha="left",
-        y=1 - 0.12 / height,
-        va="top",
-        color=LIGHT.ink,
-        fontsize=FONT_SIZE + 2,
-        fontweight="bold",
-    )
+    _title(figure, chart.title)
     return figure
 
 
