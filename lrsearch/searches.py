@@ -11,6 +11,7 @@ from decimal import Decimal
 from lrsearch.strategies import (
     Assessment,
     Bracket,
+    Cause,
     Decision,
     Done,
     Ending,
@@ -27,6 +28,7 @@ from lrsearch.strategies import (
     looks,
 )
 from lrsearch.task.comparison import MEAN_SCALE
+from lrsearch.task.entries import is_bolder_upward
 from lrsearch.task.model import Compared, Searched, Shared, Task
 from lrsearch.trial import Failed, SearchId, Stopped, Trial
 from lrsearch.verdict import Verdict, assess, at_scale, judge, mean_scale, scale_of
@@ -134,7 +136,7 @@ def state_of(
         strategy.decide_with_look(current) if isinstance(strategy, Resolve) else (strategy.decide(current), 0)
     )
     if _is_unused(task, current, decision):
-        decision = Done(NoneLearned(alike=True))
+        decision = Done(NoneLearned(Cause.ALIKE))
     verdict = None
     if isinstance(decision, Done):
         looks_at = _looks(task)
@@ -166,7 +168,7 @@ def strategy_for(task: Task, search: SearchId) -> Strategy:
     """Make the strategy that walks a search's ladder, as the task wants it."""
     if isinstance(task.searches()[search], Compared):
         return Fixed(task.seeds)
-    bracket = _bracket_for(task, task.searches()[search])
+    bracket = _bracket_for(task, search, task.searches()[search])
     walk = Race(bracket, task.budget.iterations) if task.settings.race else bracket
     first = walk if task.settings.screen is None else Screen(walk, task.settings.screen)
     return _resolving(task, search, first) if task.settings.resolve else first
@@ -189,7 +191,7 @@ def skips_of(task: Task, state: SearchState) -> tuple[Skip, ...]:
     )
 
 
-def _bracket_for(task: Task, searched: Searched) -> Bracket:
+def _bracket_for(task: Task, search: SearchId, searched: Searched) -> Bracket:
     ladder = searched.ladder
     lowest, highest = ladder.rungs_within(*searched.limits)
     return Bracket(
@@ -200,6 +202,8 @@ def _bracket_for(task: Task, searched: Searched) -> Bracket:
         mode=task.metric.mode,
         closed_below=ladder.closed_below,
         lower_bound=task.metric.lower_bound,
+        bold=is_bolder_upward(search.hyperparameter, searched.ladder_name),
+        take=task.metric.take,
     )
 
 
@@ -213,7 +217,7 @@ def _resolving(task: Task, search: SearchId, first: Strategy) -> Resolve:
     def assessed(ending: Ending, trials: Sequence[Trial]) -> Assessment:
         return assess(search, searched, ending, trials, task.metric.mode, task.settings, looks_at)
 
-    return Resolve(first, _bracket_for(task, searched), looks_at, assessed)
+    return Resolve(first, _bracket_for(task, search, searched), looks_at, assessed)
 
 
 def chosen_values(states: Iterable[SearchState]) -> dict[SearchId, float]:

@@ -5,6 +5,12 @@ A *replica* is one candidate (a rung of a search) trained with one seed. It is o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+Mode = Literal["min", "max"]
+"""Whether a metric is to be low or high."""
+Take = Literal["last", "best"]
+"""Which evaluation of a training decides: its last, or its best, as early stopping keeps it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,7 +10,7 @@ import numpy as np
 from replay import Recording, replay, task_for
 
 from lrsearch.ladder import LR
-from lrsearch.strategies import AtLimit, Bracket, Bracketed, Race
+from lrsearch.strategies import AtLimit, Bracket, Bracketed, Race, Standing, State
 from lrsearch.strategies.candidates import LEARNED_BY
 from lrsearch.strategies.margins import Margins
 from lrsearch.strategies.range_test import suggest
@@ -47,6 +47,7 @@ class Found:
     rung: int | None
     iterations: int
     resolved: bool = False
+    trainings: int = 0
 
 
 @dataclass
@@ -58,14 +59,19 @@ class Trainer:
     iterations: int = 0
     _trained: dict[int, float] = field(default_factory=dict)
 
-    def learned(self, rung: int) -> float | None:
-        """Train a rung; give its mean end value, or None if it did not learn."""
+    def standing(self, rung: int) -> Standing:
+        """Train a rung; tell what the paper's rule knows of it: its mean end value, or that it did not learn."""
         mean = self.mean(rung)
         curves, ended = self._of(rung)
-        if np.isfinite(ended).any():
-            return None
         initial = curves[:, 0].mean()
-        return mean if initial - mean >= LEARNED_BY * abs(initial) else None
+        if np.isfinite(ended).any() or initial - mean < LEARNED_BY * abs(initial):
+            return Standing(State.FLAT)
+        return Standing(State.LEARNED, mean)
+
+    @property
+    def trainings(self) -> int:
+        """How many replicas were trained."""
+        return len(self._trained) * len(self.order[:SEEDS])
 
     def mean(self, rung: int) -> float:
         """Train a rung; give its mean end value, a training that diverged counting as one that stayed at its start."""
@@ -87,13 +93,13 @@ class Trainer:
 
 def paper(recording: Recording, start: int, order: tuple[int, ...]) -> Found:
     """The paper's procedure (arXiv:1912.11493, section 3): each candidate wholly, with all seeds, one after another."""
-    bracket = Bracket(start, int(recording.rungs[0]), int(recording.rungs[-1]), SEEDS)
+    bracket = Bracket(start, int(recording.rungs[0]), int(recording.rungs[-1]), SEEDS, bold=False)
     trainer = Trainer(recording, order)
-    known: dict[int, float | None] = {}
+    known: dict[int, Standing] = {}
     while isinstance(step := bracket.next_step(known), tuple):
-        known |= {rung: trainer.learned(rung) for rung in step}
+        known |= {rung: trainer.standing(rung) for rung in step}
     rung = step.rung if isinstance(step, Bracketed | AtLimit) else None
-    return Found(rung, trainer.iterations)
+    return Found(rung, trainer.iterations, trainings=trainer.trainings)
 
 
 def searched(case: Case, search: str = "", metric: str = "", seeds: str = "3", auto: bool = False) -> Found:
@@ -103,7 +109,7 @@ def searched(case: Case, search: str = "", metric: str = "", seeds: str = "3", a
         start, cost = guess(case)
     with margins_of(case):
         found = replay(case.recording, _task(case.recording, start, search, metric, seeds), case.order)
-    return Found(found.rung, found.iterations + cost, found.resolved)
+    return Found(found.rung, found.iterations + cost, found.resolved, found.trainings)
 
 
 def guess(case: Case) -> tuple[int, int]:

@@ -204,6 +204,7 @@ class Replayed:
     iterations: int
     ticks: int
     resolved: bool
+    trainings: int
 
 
 def task_for(recording: Recording, start: int, search: str = "", metric: str = "", seeds: str = "3") -> Task:
@@ -242,6 +243,7 @@ def replay(recording: Recording, task: Task, order: Sequence[int], workers: int 
         iterations=sum(trial.iterations for trial in coordinator.trials),
         ticks=engine.ticks,
         resolved=state.verdict is not None and state.verdict.resolved,
+        trainings=len(coordinator.trials),
     )
 
 

@@ -18,7 +18,7 @@ from lrsearch.report.recipe import is_peak
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.starts import held_text
 from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
-from lrsearch.strategies import AtLimit, NoneLearned, Resolve, Trained, candidates_of
+from lrsearch.strategies import AtLimit, Cause, NoneLearned, Resolve, Trained, candidates_of
 from lrsearch.task.horizon import horizon_text
 from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Failed, SearchId
@@ -122,7 +122,7 @@ def _none_learned(task: Task, state: SearchState) -> str:
     finished = [candidate for candidate in candidates.values() if candidate.mean is not None]
     if finished and all(candidate.learned(other) for candidate in finished):
         remedy = f"but all that finished changed the other way: did you mean metric.mode: {other}?"
-    elif state.verdict is not None and state.verdict.ending == NoneLearned(alike=True):
+    elif state.verdict is not None and state.verdict.ending == NoneLearned(Cause.ALIKE):
         name = state.search.hyperparameter
         read = "trial.lr" if name == "lr" else f"trial.hyperparameters[{name!r}]"
         return (

@@ -5,6 +5,7 @@ from lrsearch.strategies.candidates import Candidate, all_alike, candidates_of
 from lrsearch.strategies.decision import (
     AtLimit,
     Bracketed,
+    Cause,
     Decision,
     Done,
     Ending,
@@ -20,6 +21,7 @@ from lrsearch.strategies.fixed import Fixed
 from lrsearch.strategies.race import Race
 from lrsearch.strategies.resolve import Assessment, Resolve, looks
 from lrsearch.strategies.screen import Screen
+from lrsearch.strategies.standing import Standing, State
 
 __all__ = [
     "Assessment",
@@ -27,6 +29,7 @@ __all__ = [
     "Bracket",
     "Bracketed",
     "Candidate",
+    "Cause",
     "Decision",
     "Done",
     "Ending",
@@ -37,6 +40,8 @@ __all__ = [
     "Resolve",
     "Screen",
     "Skip",
+    "Standing",
+    "State",
     "Stop",
     "Strategy",
     "Trained",

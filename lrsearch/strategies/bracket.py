@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
-from typing import Literal
 
 from lrsearch.strategies.candidates import Candidate, candidates_of
 from lrsearch.strategies.decision import (
     AtLimit,
     Bracketed,
+    Cause,
     Decision,
     Done,
     Ending,
@@ -18,23 +18,32 @@ from lrsearch.strategies.decision import (
     Stop,
     Wait,
 )
-from lrsearch.trial import Trial
+from lrsearch.strategies.hopeless import cause_of
+from lrsearch.strategies.standing import Standing, State, standing_behind, standing_of
+from lrsearch.trial import Mode, Take, Trial
 
 _ROUNDING = 1e-12
 """By how much, relatively, a sum must be larger to count as larger: means are rounded, and equal ones tie."""
+_TOO_BOLD = (State.DIVERGED, State.DEAD)
+_NOTHING_LEARNED = (State.SLOW, State.FLAT, *_TOO_BOLD)
 
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """Two first guesses, then outward from the best until both its neighbours have ended and are worse.
+    """Two first guesses, then outward from the best until both its sides are closed by worse candidates.
 
     The first guesses are ``start`` and the rung above. While no candidate has learned, the search steps outward
     from them, alternately, lower side first, to the limits ``lowest`` and ``highest``. ``closed_below`` is a rung
     under which there is nothing by definition: the missing neighbour then counts as worse.
     A candidate that did not learn counts as worse than any that did. Equal means go to the lower rung.
 
+    Where larger is ``bold``, as a learning rate is, a rung that diverged or was damaged says "too high" and never
+    "worse below": it does not close the lower side, so the walk goes on below it (``standing.State`` has the table).
+    The paper would stop there. For the same reason the upper first guess is left out where the lower one is too bold, and
+    what lies above such a rung is tried last while nothing has learned. ``hopeless`` ends what no rate can cure.
+
     What cannot change the choice is not trained: the other seeds of a candidate of which one diverged, and, where
-    no value of the metric is below ``lower_bound``, those of a candidate whose finished seeds alone already make
+    no value of the metric is below ``lower_bound``, those of a candidate whose first seeds alone already make
     its mean worse than that of the best complete one.
     """
 
@@ -42,9 +51,11 @@ class Bracket:
     lowest: int
     highest: int
     seeds: int
-    mode: Literal["min", "max"] = "min"
+    mode: Mode = "min"
     closed_below: int | None = None
     lower_bound: float | None = None
+    bold: bool = True
+    take: Take = "last"
 
     def decide(self, trials: Sequence[Trial]) -> Decision:
         """Decide from all trials of the search; a failed replica leaves its candidate undecided."""
@@ -52,14 +63,19 @@ class Bracket:
         known = self.known(candidates)
         if stop := self.stop_of_settled(candidates):
             return stop
+        if self.none_learned(known) and (cause := self.cause_of(candidates, known)):
+            return Done(NoneLearned(cause))
         step = self.next_step(known)
         if not isinstance(step, tuple):
             return Done(step)
-        wanted = [(rung, seed) for rung in step for seed in missing_seeds(candidates, rung, self.seeds)]
+        if self.none_learned(known) and not {*step} <= {*self.first_guesses(known)}:
+            wanted = self._probes(candidates, step)
+        else:
+            wanted = [(rung, seed) for rung in step for seed in missing_seeds(candidates, rung, self.seeds)]
         return Launch(tuple(wanted)) if wanted else Wait()
 
-    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
-        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+    def decided(self, trials: Sequence[Trial]) -> dict[int, Standing]:
+        """Return how the candidates stand that are decided."""
         return self.known(self.within_limits(trials))
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
@@ -79,14 +95,26 @@ class Bracket:
             if self.lowest <= rung <= self.highest
         }
 
-    def known(self, candidates: Mapping[int, Candidate]) -> dict[int, float | None]:
-        """Give the mean metric of each candidate that is decided; None for one that can no longer be chosen."""
+    def known(self, candidates: Mapping[int, Candidate]) -> dict[int, Standing]:
+        """Return how each candidate stands that is decided."""
         settled = self.settled(candidates)
         return {
-            rung: None if rung in settled else candidate.mean if candidate.learned(self.mode) else None
+            rung: self.standing_behind(candidate) if rung in settled else self.standing_of(candidate)
             for rung, candidate in candidates.items()
             if rung in settled or candidate.complete(self.seeds)
         }
+
+    def standing_of(self, candidate: Candidate) -> Standing:
+        """Return how a candidate stands of which a seed diverged, or all have finished."""
+        return standing_of(candidate, self.mode, self.take)
+
+    def standing_behind(self, candidate: Candidate) -> Standing:
+        """Return how a candidate stands that is known to be worse before all its seeds have finished."""
+        return standing_behind(candidate, self.mode, self.take)
+
+    def cause_of(self, candidates: Mapping[int, Candidate], known: Mapping[int, Standing]) -> Cause | None:
+        """Return what keeps every rate from learning, where none has learned and that is plain."""
+        return cause_of(candidates, known, self.mode, self.take, self.bold)
 
     def settled(self, candidates: Mapping[int, Candidate]) -> dict[int, str]:
         """Give the candidates that can no longer be chosen though seeds of them are not trained, with the reason."""
@@ -100,34 +128,48 @@ class Bracket:
                 reasons[rung] = reason
         return reasons
 
-    def next_step(self, known: Mapping[int, float | None]) -> tuple[int, ...] | Ending:
-        """Give the rungs to train next, or how the search ends.
+    def next_step(self, known: Mapping[int, Standing]) -> tuple[int, ...] | Ending:
+        """Return the rungs to train next, or how the search ends.
 
         Args:
-            known: mean metric by rung of the candidates that have ended; None for one that did not learn.
+            known: how the candidates stand that are decided.
         """
-        if missing := tuple(rung for rung in self.first_guesses() if rung not in known):
+        if missing := tuple(rung for rung in self.first_guesses(known) if rung not in known):
             return missing
         best = self.best_of(known)
         if best is None:
-            outward = next((rung for rung in self._outward() if rung not in known), None)
+            outward = next((rung for rung in self._outward(known) if rung not in known), None)
             return NoneLearned() if outward is None else (outward,)
         if missing := tuple(rung for rung in self.beside(best) if rung not in known):
             return missing
-        if best == self.lowest and best != self.closed_below:
+        below = best - 1
+        while below in known and not self._closes_below(known[below]):
+            below -= 1
+        if below not in known and below >= self.lowest:
+            return (below,)
+        if below < self.lowest and self.lowest != self.closed_below:
             return AtLimit(best, "lowest")
         if best == self.highest:
             return AtLimit(best, "highest")
         return Bracketed(best)
 
-    def first_guesses(self) -> tuple[int, ...]:
-        """Give the start and the rung above, as far as the limits go."""
-        return tuple(rung for rung in (self.start, self.start + 1) if rung <= self.highest)
+    def first_guesses(self, known: Mapping[int, Standing]) -> tuple[int, ...]:
+        """Return the start and, unless that is known to be too bold, the rung above, as far as the limits go."""
+        too_bold = self._says_too_bold(known[self.start]) if self.start in known else False
+        guesses = (self.start,) if too_bold else (self.start, self.start + 1)
+        return tuple(rung for rung in guesses if rung <= self.highest)
 
-    def best_of(self, known: Mapping[int, float | None]) -> int | None:
-        """Give the rung with the best mean, the lower one of equals; None if none learned."""
-        learned = {rung: mean for rung, mean in known.items() if mean is not None}
-        return min(learned, key=lambda rung: (self.sign * learned[rung], rung), default=None)
+    def best_of(self, known: Mapping[int, Standing]) -> int | None:
+        """Return the rung with the best mean, the lower one of equals; None if none may be chosen."""
+        return self.lowest_mean({rung: s.mean for rung, s in known.items() if s.mean is not None})
+
+    def lowest_mean(self, means: Mapping[int, float]) -> int | None:
+        """Return the rung of the best of some means, the lower one of equals; None without any."""
+        return min(means, key=lambda rung: (self.sign * means[rung], rung), default=None)
+
+    def none_learned(self, known: Mapping[int, Standing]) -> bool:
+        """Whether something is known, and nothing that may be chosen."""
+        return bool(known) and all(standing.state in _NOTHING_LEARNED for standing in known.values())
 
     def beside(self, rung: int) -> tuple[int, ...]:
         """Give a rung's neighbours within the limits."""
@@ -147,33 +189,58 @@ class Bracket:
         )
         return Stop(stops) if stops else None
 
-    def _outward(self) -> Iterator[int]:
-        for distance in range(1, max(self.start - self.lowest, self.highest - self.start) + 1):
+    def _says_too_bold(self, standing: Standing) -> bool:
+        return self.bold and standing.state in _TOO_BOLD
+
+    def _closes_below(self, standing: Standing) -> bool:
+        return standing.state.closes_below or not self.bold
+
+    def _outward(self, known: Mapping[int, Standing]) -> list[int]:
+        """The rungs in the order in which they are tried while none has learned."""
+        bold = min((rung for rung, standing in known.items() if self._says_too_bold(standing)), default=self.highest)
+        return sorted(self._alternately(), key=lambda rung: rung > bold)
+
+    def _alternately(self) -> Iterator[int]:
+        for distance in range(max(self.start - self.lowest, self.highest - self.start) + 1):
             for rung in (self.start - distance, self.start + 1 + distance):
                 if self.lowest <= rung <= self.highest:
                     yield rung
+
+    def _probes(self, candidates: Mapping[int, Candidate], step: Sequence[int]) -> list[tuple[int, int]]:
+        """What to train of rungs that may well be hopeless: one seed first, the others once that has not diverged."""
+        wanted = []
+        for rung in step:
+            missing = missing_seeds(candidates, rung, self.seeds)
+            if 0 in missing:
+                wanted.append((rung, 0))
+            elif 0 in candidates[rung].values:
+                wanted += [(rung, seed) for seed in missing]
+        return wanted
 
     def _best_complete(self, candidates: Mapping[int, Candidate]) -> Candidate | None:
         complete = {
             rung: candidate.mean
             for rung, candidate in candidates.items()
-            if candidate.complete(self.seeds) and candidate.learned(self.mode)
+            if candidate.complete(self.seeds) and candidate.learned(self.mode) and candidate.mean is not None
         }
-        best = self.best_of(complete)
+        best = self.lowest_mean(complete)
         return None if best is None else candidates[best]
 
     def _beyond(self, candidate: Candidate, best: Candidate) -> str | None:
-        """Why an incomplete candidate's mean must end worse than that of the best complete one, if it must."""
-        finished = candidate.values
+        """Why an incomplete candidate's mean must end worse than that of the best complete one, if it must.
+
+        By the seeds in their order: what happens to have finished first decides nothing.
+        """
+        finished = candidate.first_values
         if self.lower_bound is None or self.mode == "max" or not finished or len(finished) >= self.seeds:
             return None
-        least = fsum(finished.values()) + (self.seeds - len(finished)) * self.lower_bound
-        limit = fsum(best.values.values())
+        least = fsum([v / self.seeds for v in finished]) + (1 - len(finished) / self.seeds) * self.lower_bound
+        limit = fsum([v / self.seeds for v in best.values.values()])
         if least <= limit + _ROUNDING * abs(limit):
             return None
         return (
-            f"its {len(finished)} finished of {self.seeds} seeds alone make its mean at least "
-            f"{least / self.seeds:.4g}, and {limit / self.seeds:.4g} is reached already"
+            f"its {len(finished)} finished of {self.seeds} seeds alone make its mean at least {least:.4g}, and "
+            f"{limit:.4g} is reached already"
         )
 
 

@@ -4,13 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
-from typing import Literal
+from itertools import count, takewhile
 
-from lrsearch.trial import Diverged, Failed, Finished, Stopped, Trial
-
-LEARNED_BY = 0.01
-"""How much better than before the first iteration a mean metric must end, to count as learned."""
+from lrsearch.averages import mean_of
+from lrsearch.strategies.curves import LEARNED_BY as LEARNED_BY
+from lrsearch.trial import Diverged, Failed, Finished, Mode, Stopped, Trial
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,12 @@ class Candidate:
             if isinstance(trial.outcome, Finished)
         }
 
+    @property
+    def first_values(self) -> tuple[float, ...]:
+        """The end metrics of the seeds from 0 on, as far as all before them have finished too."""
+        values = self.values
+        return tuple(values[seed] for seed in takewhile(values.__contains__, count()))
+
     @cached_property
     def diverged(self) -> dict[int, int]:
         """The iteration at which each diverged seed was noticed."""
@@ -73,16 +77,29 @@ class Candidate:
     def mean(self) -> float | None:
         """The mean end metric over seeds; None where a seed did not finish: it is never averaged away."""
         values = self.values
-        return fmean(values.values()) if values and len(values) == len(self.replicas) else None
+        return mean_of([*values.values()]) if values and len(values) == len(self.replicas) else None
 
-    def learned(self, mode: Literal["min", "max"]) -> bool:
+    @cached_property
+    def initial(self) -> float:
+        """The mean metric before the first update, over the seeds that were evaluated there."""
+        return mean_of([trial.curve[0].value for trial in self.replicas.values() if trial.curve])
+
+    def losses(self, mode: Mode) -> tuple[tuple[float, ...], ...]:
+        """Give the curve of each seed that was evaluated, by seed, with the sign by which lower is better."""
+        sign = 1 if mode == "min" else -1
+        return tuple(
+            tuple(sign * evaluation.value for evaluation in trial.curve)
+            for _, trial in sorted(self.replicas.items())
+            if trial.curve
+        )
+
+    def learned(self, mode: Mode) -> bool:
         """Whether the mean metric ended at least 1 % better than before the first iteration."""
         mean = None if self.diverged else self.mean
         if mean is None:
             return False
-        initial = fmean(trial.curve[0].value for trial in self.replicas.values())
-        gain = initial - mean if mode == "min" else mean - initial
-        return gain > 0 and gain >= LEARNED_BY * abs(initial)
+        gain = self.initial - mean if mode == "min" else mean - self.initial
+        return gain > 0 and gain >= LEARNED_BY * abs(self.initial)
 
 
 def all_alike(candidates: Collection[Candidate]) -> bool:

@@ -2,21 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal, Protocol
+
+from lrsearch.strategies.standing import Standing
 
 from lrsearch.trial import Trial
 
 
+class Cause(Enum):
+    """What keeps every rate of a ladder from learning, where the trainings show it."""
+
+    ALIKE = "alike"
+    """All candidates were the same to the last bit: the value is not used."""
+    WRONG_MODE = "wrong mode"
+    """The metric moves smoothly the other way."""
+    TURNS_BACK = "turns back"
+    """The metric is better in between than at the beginning and at the end."""
+    NOT_FINITE = "not finite"
+    """The metric improves, and is not finite from the same evaluation on, whatever the rate."""
+    TOO_SHORT = "too short"
+    """One rung is too slow for the budget, and the next one too bold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bracketed:
-    """The best candidate's neighbours have both ended and are worse, or lie beyond a closed end."""
+    """What lies beside the best candidate has ended, is worse and closes its side, or lies beyond a closed end."""
 
     rung: int
 
 
 @dataclass(frozen=True, slots=True)
 class AtLimit:
-    """The best candidate lies at a limit, so what is beyond it is unknown."""
+    """The best candidate lies at a limit, or all below it down to the limit diverged or died: what is beyond is unknown."""
 
     rung: int
     side: Literal["lowest", "highest"]
@@ -24,9 +42,9 @@ class AtLimit:
 
 @dataclass(frozen=True, slots=True)
 class NoneLearned:
-    """Every candidate within the limits was trained and none learned; or all were ``alike``, so there is no choice."""
+    """No candidate learned: every one within the limits was trained, or there is a ``cause`` that no rate cures."""
 
-    alike: bool = False
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +107,8 @@ class Strategy(Protocol):
         """Decide from all trials of one search, running ones with their curves so far."""
         ...
 
-    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
-        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+    def decided(self, trials: Sequence[Trial]) -> dict[int, Standing]:
+        """Return how the candidates stand that are decided."""
         ...
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:

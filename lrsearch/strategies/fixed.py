@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lrsearch.strategies.candidates import Candidate, candidates_of
 from lrsearch.strategies.decision import Decision, Done, Launch, Skip, Trained, Wait
+from lrsearch.strategies.standing import Standing, State
 from lrsearch.trial import Trial
 
 
@@ -21,11 +22,12 @@ class Fixed:
             return Launch(tuple((0, seed) for seed in missing))
         return Wait() if candidate.running or candidate.failed else Done(Trained())
 
-    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
-        """Give the mean metric once all seeds have ended; None where one diverged."""
+    def decided(self, trials: Sequence[Trial]) -> dict[int, Standing]:
+        """Return how it stands once all seeds have ended: as learned with its mean, unless one diverged."""
         if not isinstance(self.decide(trials), Done):
             return {}
-        return {0: self._candidate(trials).mean}
+        mean = self._candidate(trials).mean
+        return {0: Standing(State.DIVERGED if mean is None else State.LEARNED, mean)}
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Give nothing: all is trained."""

@@ -8,11 +8,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
+from lrsearch.averages import mean_of
 from lrsearch.strategies.bracket import Bracket, missing_seeds
 from lrsearch.strategies.candidates import Candidate
 from lrsearch.strategies.decision import Decision, Done, Launch, NoneLearned, Skip, Stop, Wait
 from lrsearch.strategies.margins import MARGINS, Margins
+from lrsearch.strategies.standing import Standing
 from lrsearch.trial import Trial
 
 
@@ -39,28 +42,28 @@ class Race:
 
     def decide(self, trials: Sequence[Trial]) -> Decision:
         """Decide from all trials of the search, running ones with their curves so far."""
-        return _Standing(self, self.bracket.within_limits(trials)).decision()
+        return _Field(self, self.bracket.within_limits(trials)).decision()
 
-    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
-        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
-        return _Standing(self, self.bracket.within_limits(trials)).decided()
+    def decided(self, trials: Sequence[Trial]) -> dict[int, Standing]:
+        """Return how the candidates stand that are decided."""
+        return _Field(self, self.bracket.within_limits(trials)).decided
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""
-        standing = _Standing(self, self.bracket.within_limits(trials))
-        reasons = standing.out
-        if isinstance(standing.decision(), Done):
+        field = _Field(self, self.bracket.within_limits(trials))
+        reasons = field.out
+        if isinstance(field.decision(), Done):
             idle = "the walk went on from another rung before they were needed"
-            reasons = {rung: reasons.get(rung, idle) for rung in standing.candidates}
+            reasons = {rung: reasons.get(rung, idle) for rung in field.candidates}
         skips = [
             Skip(rung, missing, reason)
             for rung, reason in sorted(reasons.items())
-            if (missing := standing.candidates[rung].missing(self.bracket.seeds))
+            if (missing := field.candidates[rung].missing(self.bracket.seeds))
         ]
         return tuple(skips)
 
 
-class _Standing:
+class _Field:
     """Where a race stands: worked out once for one history."""
 
     def __init__(self, race: Race, candidates: Mapping[int, Candidate]) -> None:
@@ -99,49 +102,72 @@ class _Standing:
         )
         if stops:
             return Stop(stops)
-        ending, best = self.bracket.next_step(self.decided()), self._best_so_far()
+        ending, best = self.bracket.next_step(self.decided), self._best_so_far()
         if not isinstance(ending, tuple) and (isinstance(ending, NoneLearned) or ending.rung == best):
             return Done(ending)
+        if not self._alive() and (cause := self.bracket.cause_of(self.candidates, self._so_far)):
+            return Done(NoneLearned(cause))
         wanted = self._wanted()
         return Launch(wanted) if wanted else Wait()
 
-    def decided(self) -> dict[int, float | None]:
+    @cached_property
+    def decided(self) -> dict[int, Standing]:
         """What the bracket may end with: all seeds, or out, or a first guess that the walk has left behind."""
         decided = {
-            rung: None if rung in self.out else candidate.mean
+            rung: self._standing_of(candidate)
             for rung, candidate in self.candidates.items()
             if rung in self.out or candidate.complete(self.seeds)
         }
         best = self._best_so_far()
         if best is None:
             return decided
-        left = [
-            rung
-            for rung in self.bracket.first_guesses()
+        left = {
+            rung: self.bracket.standing_behind(self.candidates[rung])
+            for rung in self.bracket.first_guesses({})
             if rung not in (best, *self.bracket.beside(best))
             and rung in self.candidates
             and self.candidates[rung].values
             and not self.candidates[rung].running
-        ]
-        return dict.fromkeys(left) | decided
+        }
+        return left | decided
+
+    def _standing_of(self, candidate: Candidate) -> Standing:
+        if not candidate.complete(self.seeds):
+            return self.bracket.standing_behind(candidate)
+        standing = self.bracket.standing_of(candidate)
+        return standing.left_behind() if candidate.rung in self.out else standing
+
+    @property
+    def _so_far(self) -> dict[int, Standing]:
+        """How the candidates stand by what there is of them, while none has learned."""
+        return {
+            rung: self.bracket.standing_behind(candidate)
+            if candidate.diverged or (rung in self.out and not candidate.complete(self.seeds))
+            else self.bracket.standing_of(Candidate(rung, _finished(candidate)))
+            for rung, candidate in self.candidates.items()
+            if rung in self.out or candidate.values
+        }
 
     def _wanted(self) -> tuple[tuple[int, int], ...]:
         """First one seed of every rung that the walk comes to, then all seeds of the best and those beside it."""
         bracket = self.bracket
         begun = {rung for rung, c in self.candidates.items() if rung in self.out or c.values or c.running}
-        if guesses := [rung for rung in bracket.first_guesses() if rung not in begun]:
+        if guesses := [rung for rung in bracket.first_guesses(self._so_far) if rung not in begun]:
             return tuple((rung, 0) for rung in guesses)
         best = self._best_so_far()
         if best is None:
             if any(candidate.running for candidate in self.candidates.values()):
                 return ()  # the first seeds are on their way
-            step = bracket.next_step(dict.fromkeys(begun))
             alive = self._alive()
+            step = bracket.next_step({rung: s.left_behind() for rung, s in self._so_far.items()})
             if isinstance(step, tuple) and not alive:
                 return ((step[0], 0),)
             # There is nowhere else to go, or what learned has no seed in common yet: all seeds will tell.
             return self._missing_of(alive or begun - self.out.keys())
-        beside = bracket.beside(best)
+        beside = [*bracket.beside(best)]
+        step = bracket.next_step(self.decided)
+        if isinstance(step, tuple) and bracket.best_of(self.decided) == best:
+            beside += [rung for rung in step if rung not in beside]  # further below, past what is too bold
         first = [(rung, 0) for rung in beside if rung not in begun]
         contenders = [best, *(rung for rung in beside if rung not in self.out)]
         return (*first, *(replica for replica in self._missing_of(contenders) if replica not in first))
@@ -167,12 +193,12 @@ class _Standing:
     def _best_so_far(self) -> int | None:
         """The best rung by what has finished: of complete ones, or of one that beats them on the seeds it has."""
         alive = self._alive()
-        complete = {rung: c.mean for rung, c in alive.items() if c.complete(self.seeds)}
-        leader = self.bracket.best_of(complete)
+        complete = {rung: c.mean for rung, c in alive.items() if c.complete(self.seeds) and c.mean is not None}
+        leader = self.bracket.lowest_mean(complete)
         if leader is None:
             shared = set.intersection(*(set(c.values) for c in alive.values())) if alive else set()
-            return self.bracket.best_of(
-                {rung: math.fsum(c.values[seed] for seed in shared) for rung, c in alive.items()}
+            return self.bracket.lowest_mean(
+                {rung: mean_of([c.values[seed] for seed in shared]) for rung, c in alive.items()}
                 if shared
                 else {}
             )
@@ -210,9 +236,12 @@ class _Standing:
         key = candidate.rung, seed
         if key not in self._known_logarithms:
             curve = candidate.replicas[seed].curve[1:]
+            values = [evaluation.value for evaluation in curve]
+            if self.bracket.take == "best":
+                values = [*accumulate(values, min)]
             self._known_logarithms[key] = (
-                {evaluation.iteration: math.log(evaluation.value) for evaluation in curve}
-                if all(evaluation.value > 0 for evaluation in curve)
+                {e.iteration: math.log(value) for e, value in zip(curve, values, strict=True)}
+                if all(value > 0 for value in values)
                 else None
             )
         return self._known_logarithms[key]
@@ -226,4 +255,4 @@ def _difference(one: Candidate, other: Candidate) -> float:
     """The mean difference of two candidates over the seeds that both have finished; 0 without any."""
     own, others = one.values, other.values
     shared = own.keys() & others.keys()
-    return math.fsum(own[seed] - others[seed] for seed in shared) / len(shared) if shared else 0.0
+    return mean_of([own[seed] - others[seed] for seed in shared]) if shared else 0.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from lrsearch.strategies.bracket import Bracket, missing_seeds
 from lrsearch.strategies.candidates import Candidate
 from lrsearch.strategies.decision import Decision, Done, Ending, Launch, NoneLearned, Skip, Strategy, Wait
+from lrsearch.strategies.standing import Standing
 from lrsearch.trial import Trial
 
 GROWTH = (3, 5, 8, 10)
@@ -82,8 +83,8 @@ class Resolve:
             decision = _decide(bracket, candidates, known, admitted)
         return decision, look
 
-    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
-        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+    def decided(self, trials: Sequence[Trial]) -> dict[int, Standing]:
+        """Return how the candidates stand that are decided."""
         return self.first.decided(_of_seeds(trials, self.looks[0]))
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
@@ -94,16 +95,18 @@ class Resolve:
 def _admitted(
     bracket: Bracket,
     candidates: Mapping[int, Candidate],
-    before: Mapping[int, float | None],
+    before: Mapping[int, Standing],
     contenders: frozenset[int],
 ) -> list[int]:
     """Give the rungs that get the seeds of a look, best first; should all lose a seed, the next best is one too."""
-    learned = {rung: mean for rung, mean in before.items() if mean is not None}
+    learned = {rung: standing.mean for rung, standing in before.items() if standing.mean is not None}
     best_first = sorted(learned, key=lambda rung: (bracket.sign * learned[rung], rung))
     admitted = [rung for rung in best_first if rung in contenders]
+    # With more seeds one may turn out to learn that did not seem to.
+    admitted += sorted(contenders & before.keys() - set(admitted))
     others = [rung for rung in best_first if rung not in contenders]
     decided = bracket.known(candidates)
-    while others and all(decided.get(rung, 0.0) is None for rung in admitted):
+    while others and all(rung in decided and decided[rung].mean is None for rung in admitted):
         admitted.append(others.pop(0))
     return admitted
 
@@ -111,19 +114,18 @@ def _admitted(
 def _known_at(
     bracket: Bracket,
     candidates: Mapping[int, Candidate],
-    before: Mapping[int, float | None],
+    before: Mapping[int, Standing],
     admitted: Sequence[int],
-) -> dict[int, float | None]:
+) -> dict[int, Standing]:
     """What is known at a look: what was admitted by all its seeds, what was left behind as worse."""
-    left_behind = before.keys() - set(admitted)
-    known: dict[int, float | None] = dict.fromkeys(left_behind)
-    return known | {rung: m for rung, m in bracket.known(candidates).items() if rung not in left_behind}
+    left_behind = {rung: s.left_behind() for rung, s in before.items() if rung not in admitted}
+    return left_behind | {rung: s for rung, s in bracket.known(candidates).items() if rung not in left_behind}
 
 
 def _decide(
     bracket: Bracket,
     candidates: Mapping[int, Candidate],
-    known: Mapping[int, float | None],
+    known: Mapping[int, Standing],
     admitted: Sequence[int],
 ) -> Decision:
     if stop := bracket.stop_of_settled(candidates):

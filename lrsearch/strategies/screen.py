@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from lrsearch.strategies.bracket import Bracket
 from lrsearch.strategies.decision import Decision, Done, NoneLearned, Skip, Strategy
 from lrsearch.strategies.race import Race
+from lrsearch.strategies.standing import Standing
 from lrsearch.trial import Trial
 
 
@@ -27,10 +28,11 @@ class Screen:
             return decision
         return self._confirming(decision.ending.rung).decide(trials)
 
-    def decided(self, trials: Sequence[Trial]) -> dict[int, float | None]:
-        """Give the mean metric of the candidates that are decided; None for one that can no longer be chosen."""
+    def decided(self, trials: Sequence[Trial]) -> dict[int, Standing]:
+        """Return how the candidates stand that are decided."""
         # What was left behind with few seeds is not to be trained with more because a later look knows nothing of it.
-        return dict.fromkeys(self._screening.decided(trials)) | self.confirm.decided(trials)
+        screened = {rung: s.left_behind() for rung, s in self._screening.decided(trials).items()}
+        return screened | self.confirm.decided(trials)
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""

@@ -43,8 +43,17 @@ TORCH_OPTIMIZERS = (
 
 
 def is_learning_rate(name: str) -> bool:
-    """Whether a hyperparameter is a learning rate by its name: ``lr``, ``final_lr``."""
-    return name == "lr" or name.endswith("_lr")
+    """Whether a hyperparameter is a learning rate by its name: ``lr``, ``final_lr``, ``optimizer.learning_rate``."""
+    last = name.rpartition(".")[2]
+    return last in ("lr", "learning_rate") or last.endswith(("_lr", "_learning_rate"))
+
+
+def is_bolder_upward(name: str, ladder: LadderName) -> bool:
+    """Whether a larger value makes bolder updates, so that one that kills the training says "too high".
+
+    So it is of learning rates and of CProp's ``c``, and not of ``beta`` or of a warm-up.
+    """
+    return ladder == "c" or (ladder == "lr" and is_learning_rate(name))
 
 
 def positive_number(value: object) -> float | None:

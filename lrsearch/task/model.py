@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+from lrsearch.averages import mean_of
 from lrsearch.errors import TaskError
 from lrsearch.ladder import LADDERS, Ladder, LadderName, OneRung
 from lrsearch.task.comparison import Comparison
@@ -18,9 +19,10 @@ from lrsearch.task.training_recipe import ParameterGroup as ParameterGroup
 from lrsearch.task.training_recipe import Precision as Precision
 from lrsearch.task.training_recipe import Recipe as Recipe
 from lrsearch.task.training_recipe import Schedule as Schedule
-from lrsearch.trial import SearchId
+from lrsearch.trial import Mode as Mode
+from lrsearch.trial import Curve, SearchId
+from lrsearch.trial import Take as Take
 
-Mode = Literal["min", "max"]
 Prefer = Literal["lowest", "largest", "smallest"]
 TrainedBy = Literal["workload", "loop"]
 
@@ -162,6 +164,7 @@ class Budget:
 class Metric:
     """What decides: the mean of the last ``window`` evaluations of the metric called ``name``.
 
+    Where ``take`` is ``best`` it is that of the best ``window`` evaluations in a row, as early stopping keeps them.
     ``examples`` is how many the deciding evaluations use (None: all), ``curve_examples`` those in between. No value
     of the metric is below ``lower_bound``, where that is given.
     """
@@ -172,6 +175,16 @@ class Metric:
     curve_examples: int | None = None
     window: int = 1
     lower_bound: float | None = None
+    take: Take = "last"
+
+    def decides(self, curve: Curve) -> float | None:
+        """Return the value of a training over its whole curve; None where it has too few evaluations after iteration 0."""
+        values = [evaluation.value for evaluation in curve[1:]]
+        windows = [values[i : i + self.window] for i in range(len(values) - self.window + 1)]
+        if self.take == "last":
+            windows = windows[-1:]
+        means = [mean_of(window) for window in windows]
+        return (min if self.mode == "min" else max)(means, default=None)
 
 
 @dataclass(frozen=True, slots=True)
