@@ -1,13 +1,21 @@
 """The only place where a decision becomes a trial: asks the strategies, writes to the store, feeds the engine."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lrsearch.errors import TrainingError
 from lrsearch.ports import Store
-from lrsearch.searches import SearchState, chosen_values, in_values, needed_by, state_of
+from lrsearch.searches import (
+    SearchState,
+    alike_text,
+    below_bound,
+    chosen_values,
+    in_values,
+    needed_by,
+    state_of,
+)
 from lrsearch.strategies import Launch, Stop
 from lrsearch.task.model import Task
 from lrsearch.trial import (
@@ -107,6 +115,8 @@ class Coordinator:
             else:
                 self._unfinished[trial.id] = trial
         self._refresh(announce=False)
+        for state in self._states.values():
+            self._check_bound(state.trials)
 
     @property
     def states(self) -> tuple[SearchState, ...]:
@@ -141,13 +151,18 @@ class Coordinator:
         return not self._running and next(self._wanted(), None) is None
 
     def report(self, trial: str, evaluation: Evaluation, seconds: float = 0.0) -> bool:
-        """Record an evaluation of a running replica; give whether to go on training it."""
+        """Record an evaluation of a running replica; give whether to go on training it.
+
+        Raises:
+            TrainingError: the metric is below ``metric.lower_bound``; the run ends.
+        """
         before = self._running.get(trial)
         if before is None:
             return False  # it was stopped for what another replica reported
         curve = (*(e for e in before.curve if e.iteration < evaluation.iteration), evaluation)
         self._store.report(trial, evaluation)
         self._running[trial] = replace(before, curve=curve, seconds=seconds)
+        self._check_bound([self._running[trial]])
         self._observer(Evaluated(self._running[trial], evaluation))
         # Only a race looks at trainings that go on; after the last evaluation the outcome follows.
         if self._task.settings.race and evaluation.iteration < self._task.budget.iterations:
@@ -225,6 +240,18 @@ class Coordinator:
             "\n".join(traceback),
         )
 
+    def _check_bound(self, trials: Iterable[Trial]) -> None:
+        """End the run where the metric was below its bound: what was skipped by that was skipped for no reason."""
+        if (found := below_bound(self._task, trials)) is not None:
+            trial, low = found
+            at = next(e.iteration for e in trial.curve if e.value == low)
+            metric = self._task.metric
+            raise TrainingError(
+                f"{self._named(trial)}: {metric.name} is {low:.4g} at iteration {at}, below metric.lower_bound, "
+                f"{metric.lower_bound:g}; give a bound that holds or leave it out, and run it again; "
+                "what had ended is kept"
+            )
+
     def _named(self, trial: Trial) -> str:
         search = trial.spec.search
         return f"{search} at {trial.spec.hyperparameters[search.hyperparameter]:g}, seed {trial.spec.seed}"
@@ -282,6 +309,8 @@ class Coordinator:
             trials = [*self._ended[search].values(), *running.values()]
             state = state_of(self._task, search, trials, chosen_values(self._states.values()))
             self._states[search] = state
+            if state.seeds_alike is not None:
+                self.note(f"{search}: {alike_text(state.seeds_alike)}; one seed is trained from here on")
             if isinstance(state.decision, Stop):
                 reasons = {t: in_values(reason, state.searched) for t, reason in state.decision.replicas}
             elif state.verdict is not None:

@@ -16,6 +16,7 @@ from lrsearch.strategies import (
     Done,
     Ending,
     Fixed,
+    Launch,
     NoneLearned,
     Race,
     Resolve,
@@ -23,9 +24,12 @@ from lrsearch.strategies import (
     Skip,
     Stop,
     Strategy,
+    Wait,
     all_alike,
     candidates_of,
     looks,
+    seeds_alike,
+    tells_apart,
 )
 from lrsearch.task.comparison import MEAN_SCALE
 from lrsearch.task.entries import is_bolder_upward
@@ -35,6 +39,10 @@ from lrsearch.verdict import Verdict, assess, at_scale, judge, mean_scale, scale
 
 _TRIED_ALIKE = 4
 """Candidates that are the same before a search is given up: three rungs of the ladder, a factor of 30."""
+_FAR_BELOW = 8
+"""Rungs of four decades: no range of rates that all kill is as wide."""
+SEEDS_ALIKE = "another seed trains exactly alike"
+"""Why a training is stopped whose seed changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class SearchState:
         waiting_for: the searches whose values are not known yet.
         decision: what the strategy decides; None while ``others`` or the start is.
         verdict: the conclusion, once there is one.
+        seeds_alike: two seeds that trained exactly alike, if any did: then the first seed alone counts.
     """
 
     search: SearchId
@@ -58,6 +67,7 @@ class SearchState:
     waiting_for: tuple[SearchId, ...]
     decision: Decision | None
     verdict: Verdict | None
+    seeds_alike: tuple[int, int] | None = None
 
     @property
     def failures(self) -> tuple[Trial, ...]:
@@ -131,37 +141,102 @@ def state_of(
     )
     if searched.start is None:
         return SearchState(search, searched, current, others, (), None, None)
+    alike = seeds_alike(candidates_of(current).values(), task.metric.mode)
+    surplus = [trial for trial in current if alike and trial.spec.seed > 0 and not trial.ended]
+    if alike:
+        current = tuple(trial for trial in current if trial.spec.seed == 0)
+    task = _as_shown(task, current, alike)
     strategy = strategy_for(task, search)
     decision, look = (
         strategy.decide_with_look(current) if isinstance(strategy, Resolve) else (strategy.decide(current), 0)
     )
-    if _is_unused(task, current, decision):
-        decision = Done(NoneLearned(Cause.ALIKE))
+    decision = _unless_unused(task, searched, current, decision)
+    if surplus:
+        decision = Stop(tuple((trial.id, SEEDS_ALIKE) for trial in surplus))
     verdict = None
     if isinstance(decision, Done):
         looks_at = _looks(task)
+        if not isinstance(searched, Compared):
+            current = _asked(_bracket_for(task, search, searched), current)
         counted = [trial for trial in current if trial.spec.seed < looks_at[look]]
         verdict = judge(search, searched, decision.ending, counted, task.metric.mode, task.settings, looks_at)
         if searched.proposed is not None:
             verdict = replace(verdict, iterations=verdict.iterations + searched.proposed.iterations)
-    return SearchState(search, searched, current, others, (), decision, verdict)
+    return SearchState(search, searched, current, others, (), decision, verdict, alike)
 
 
-def _is_unused(task: Task, trials: Sequence[Trial], decision: Decision) -> bool:
-    """Whether what is searched seems not to be used: whatever its value, the trainings are the same to the last bit.
+def _asked(bracket: Bracket, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """The trials without those of an upper first guess that was not needed, whether or not it had ended by then."""
+    candidates = bracket.within_limits(trials)
+    unasked = candidates.keys() - bracket.asked(candidates).keys()
+    return tuple(trial for trial in trials if trial.spec.rung not in unasked)
 
-    A search that has not ended must have tried some values: metrics may be coarse.
+
+def task_of(task: Task, state: SearchState) -> Task:
+    """Return the task as a search goes by it, after what its trainings have shown.
+
+    Where seeds train alike there is one seed, and nothing to resolve. Where a metric was below its ``lower_bound`` that
+    bounds nothing.
     """
+    return _as_shown(task, state.trials, state.seeds_alike)
+
+
+def _as_shown(task: Task, trials: Sequence[Trial], alike: tuple[int, int] | None) -> Task:
+    if alike:
+        task = replace(task, seeds=1, settings=replace(task.settings, resolve=False, screen=None))
+    if below_bound(task, trials):
+        task = replace(task, metric=replace(task.metric, lower_bound=None))
+    return task
+
+
+def alike_text(seeds: tuple[int, int]) -> str:
+    """Say what it means that two seeds train exactly alike.
+
+    >>> alike_text((0, 1)).partition(",")[0]
+    'seeds 0 and 1 trained exactly alike'
+    """
+    one, other = seeds
+    return (
+        f"seeds {one} and {other} trained exactly alike, so the training does not depend on its seed (one that seeds "
+        "itself, by torch.manual_seed(1) say, should leave that out or take trial.seed); no confidence is claimed"
+    )
+
+
+def below_bound(task: Task, trials: Iterable[Trial]) -> tuple[Trial, float] | None:
+    """Return a training whose deciding metric was below ``metric.lower_bound``, with the value; None without one."""
+    bound = task.metric.lower_bound
+    if bound is None:
+        return None
+    lows = ((trial, min((e.value for e in trial.curve), default=bound)) for trial in trials)
+    return next(((trial, low) for trial, low in lows if low < bound), None)
+
+
+def _unless_unused(task: Task, searched: Searched, trials: Sequence[Trial], decision: Decision) -> Decision:
+    """Give the decision, or the end where the value seems not to be used: whatever it is, all is the same to the bit.
+
+    A search that has not ended must have tried some values. Where curves do not tell trainings apart (an accuracy at
+    chance level, or ends alone) dead ones look the same too, so that one far below must be the same as well.
+    """
+    unused = Done(NoneLearned(Cause.ALIKE))
     seeds = task.settings.screen or (1 if task.settings.race else task.seeds)
-    complete = [
-        candidate
-        for candidate in candidates_of(trials).values()
-        if len(candidate.values) == len(candidate.replicas) >= seeds
-    ]
+    candidates = candidates_of(trials)
+    complete = [c for c in candidates.values() if len(c.values) == len(c.replicas) >= seeds]
+    if not all_alike(complete):
+        return decision
     if isinstance(decision, Done):
-        return len(complete) == len({trial.spec.rung for trial in trials}) and all_alike(complete)
-    learned = all(candidate.learned(task.metric.mode) for candidate in complete)
-    return len(complete) >= _TRIED_ALIKE and learned and all_alike(complete)
+        return unused if len(complete) == len(candidates) else decision
+    if len(complete) < _TRIED_ALIKE or not all(c.learned(task.metric.mode) for c in complete):
+        return decision
+    if all(tells_apart(trial) for c in complete for trial in c.replicas.values()):
+        return unused
+    lowest, _ = searched.ladder.rungs_within(*searched.limits)
+    far = max(lowest, min(c.rung for c in complete) - _FAR_BELOW)
+    there = candidates.get(far)
+    if there is None or there.missing(1):
+        return Launch(((far, 0),))
+    if there.running:
+        return Wait()
+    return unused if all_alike([*(c.first(1) for c in complete), there.first(1)]) else decision
 
 
 def strategy_for(task: Task, search: SearchId) -> Strategy:
@@ -172,6 +247,11 @@ def strategy_for(task: Task, search: SearchId) -> Strategy:
     walk = Race(bracket, task.budget.iterations) if task.settings.race else bracket
     first = walk if task.settings.screen is None else Screen(walk, task.settings.screen)
     return _resolving(task, search, first) if task.settings.resolve else first
+
+
+def strategy_of(task: Task, state: SearchState) -> Strategy:
+    """Return the strategy by which a search goes, after what its trainings have shown."""
+    return strategy_for(task_of(task, state), state.search)
 
 
 def in_values(reason: str, searched: Searched) -> str:
@@ -187,7 +267,7 @@ def skips_of(task: Task, state: SearchState) -> tuple[Skip, ...]:
     """Say what of the candidates that a search began was not trained, and why."""
     return tuple(
         replace(skip, reason=in_values(skip.reason, state.searched))
-        for skip in strategy_for(task, state.search).skips(state.trials)
+        for skip in strategy_of(task, state).skips(state.trials)
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypedDict, Unpack
 
 from lrsearch.errors import UsageError
 from lrsearch.ladder import LadderName
-from lrsearch.searches import SearchState, survey
+from lrsearch.searches import SearchState, below_bound, survey
 from lrsearch.strategies import Decision, Launch, Wait
 from lrsearch.task.model import Mode, Prefer, Searched
 from lrsearch.task.single import task_of_one_search
@@ -166,6 +166,12 @@ class StandaloneSearch:
         return None
 
     def _state(self, trials: Sequence[Trial]) -> SearchState:
+        if (found := below_bound(self._task, trials)) is not None:
+            trial, low = found
+            raise UsageError(
+                f"{self.parameter} at {self.value(trial.spec.rung):g}, seed {trial.spec.seed}: the metric is {low:.4g}, "
+                f"below lower_bound, {self._task.metric.lower_bound:g}; give a bound that holds or leave it out"
+            )
         return survey(self._task, trials)[self._search]
 
 

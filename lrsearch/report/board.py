@@ -172,6 +172,6 @@ def ending_text(verdict: Verdict) -> Text:
         case AtLimit(side=side):
             return Text(f"at the {side} limit\nwiden it, run again", style="yellow")
     if verdict.regret_at_most is None:
-        return Text("bracketed\nunresolved: one seed")
+        return Text("bracketed\nunresolved: no bound")
     loss = f"loses ≤ {bound_text(verdict.regret_at_most)}" if verdict.regret_at_most else "the best of these"
     return Text(f"bracketed, resolved\n{loss}" if verdict.resolved else f"bracketed, unresolved\n{loss}")

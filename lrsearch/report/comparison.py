@@ -1,10 +1,10 @@
 """comparison.yaml: where each entry of a comparison ended, and what sets those of each pair apart, with intervals."""
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 import lrsearch
+from lrsearch.averages import mean_of
 from lrsearch.errors import UnfinishedError
 from lrsearch.report.export import entry_arguments, metric_of
 from lrsearch.report.numbers import count_text
@@ -137,7 +137,7 @@ def _ends(task: Task, trials: Sequence[Trial]) -> dict[str, dict[int, float]]:
     first = [task.metric.name] if task.metric.name in names else []
     return {
         name: {
-            trial.spec.seed: fmean(e.metrics[name] for e in trial.curve[-task.metric.window :])
+            trial.spec.seed: mean_of([e.metrics[name] for e in task.metric.deciding(trial.curve)])
             for trial in finished
         }
         for name in [*first, *(name for name in names if name not in first)]

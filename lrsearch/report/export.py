@@ -134,6 +134,7 @@ def metric_of(task: Task) -> dict[str, Any]:
         **({"mode": metric.mode} if metric.mode != "min" else {}),
         "iteration": task.budget.iterations,
         "window": metric.window,
+        **({"take": metric.take} if metric.take != "last" else {}),
         **({"examples": metric.examples} if metric.examples is not None else {}),
     }
 

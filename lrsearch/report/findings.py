@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import fmean
 
+from lrsearch.averages import mean_of
 from lrsearch.report.numbers import metric_text
-from lrsearch.searches import SearchState, skips_of
+from lrsearch.searches import SearchState, skips_of, task_of
 from lrsearch.strategies import Candidate, Launch, Skip, candidates_of
 from lrsearch.task.model import Task
 from lrsearch.trial import Diverged, Failed, Finished, Stopped, Trial
@@ -103,7 +103,7 @@ class Finding:
         """The mean of its last evaluations; None where ``mean`` is."""
         if self.mean is None:
             return None
-        return fmean(t.curve[-1].value for t in self.replicas if isinstance(t.outcome, Finished))
+        return mean_of([t.curve[-1].value for t in self.replicas if isinstance(t.outcome, Finished)])
 
     @property
     def ended(self) -> int:
@@ -130,6 +130,7 @@ class Finding:
 
 def findings(task: Task, state: SearchState) -> tuple[Finding, ...]:
     """Give a finding a candidate, lowest rung first, those that are to be trained next included."""
+    task = task_of(task, state)
     candidates = candidates_of(state.trials)
     best = best_candidate(task, state)
     skips = {skip.rung: skip for skip in skips_of(task, state)}
@@ -176,7 +177,7 @@ def best_candidate(task: Task, state: SearchState) -> Candidate | None:
     These are compared over the seeds that each is to have; before any candidate has all of them, over the fewer
     ones with which the ladder is walked.
     """
-    candidates = candidates_of(state.trials)
+    candidates, task = candidates_of(state.trials), task_of(task, state)
     if state.verdict is not None:
         row = state.verdict.chosen_row
         return candidates[row.rung] if row else None
@@ -193,7 +194,7 @@ def best_candidate(task: Task, state: SearchState) -> Candidate | None:
 def initial_value(trials: Sequence[Trial]) -> float | None:
     """Give the mean metric before the first iteration; None before anything was evaluated."""
     values = [trial.curve[0].value for trial in trials if trial.curve and trial.curve[0].iteration == 0]
-    return sum(values) / len(values) if values else None
+    return mean_of(values) if values else None
 
 
 def _so_far(candidate: Candidate, seeds: int) -> Candidate:
@@ -223,14 +224,14 @@ def _mark(
         return Mark.RUNNING
     if any(isinstance(outcome, Stopped) for outcome in outcomes):
         return Mark.STOPPED
+    if state.verdict and state.searched.ladder.value(candidate.rung) in state.verdict.ties:
+        return Mark.TIE
     if not candidate.learned(task.metric.mode):
         return Mark.DID_NOT_LEARN
     if candidate.rung in skips or (state.verdict and not candidate.complete(task.seeds)):
         return Mark.LEFT
     if not candidate.complete(task.seeds):
         return Mark.BEGUN
-    if state.verdict and state.searched.ladder.value(candidate.rung) in state.verdict.ties:
-        return Mark.TIE
     return Mark.WORSE
 
 

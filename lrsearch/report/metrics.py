@@ -6,8 +6,8 @@ They come from the same evaluations as the one that decides, and are averaged as
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
-from statistics import fmean, stdev
 
+from lrsearch.averages import deviation_of, mean_of
 from lrsearch.report.findings import Finding
 from lrsearch.report.numbers import spread_text
 from lrsearch.task.model import Task
@@ -34,7 +34,7 @@ class EndValue:
 def end_metrics(task: Task, row: Row | None, trials: Iterable[Trial]) -> dict[str, EndValue]:
     """Give all metrics of a candidate at its end, the deciding one included, in the workload's order.
 
-    Each is the mean of the last ``metric.window`` evaluations of a seed, then over the seeds that ``row`` counts.
+    Each is the mean of those evaluations of a seed that decide, then over the seeds that ``row`` counts.
 
     Args:
         task: the task.
@@ -45,8 +45,8 @@ def end_metrics(task: Task, row: Row | None, trials: Iterable[Trial]) -> dict[st
         return {}
     own = [t for t in trials if t.spec.rung == row.rung and isinstance(t.outcome, Finished)]
     counted = sorted(own, key=lambda trial: trial.spec.seed)[: row.seeds]
-    lasts = [evaluation for trial in counted for evaluation in trial.curve[-task.metric.window :]]
-    names = [name for name in lasts[0].metrics if all(name in evaluation.metrics for evaluation in lasts)]
+    ends = [evaluation for trial in counted for evaluation in task.metric.deciding(trial.curve)]
+    names = [name for name in ends[0].metrics if all(name in evaluation.metrics for evaluation in ends)]
     return {name: _end_value([_at_end(task, trial, name) for trial in counted]) for name in names}
 
 
@@ -79,10 +79,10 @@ def measured_by(finding: Finding, name: str) -> Finding:
 
 
 def _at_end(task: Task, trial: Trial, name: str) -> float:
-    return fmean(evaluation.metrics[name] for evaluation in trial.curve[-task.metric.window :])
+    return mean_of([evaluation.metrics[name] for evaluation in task.metric.deciding(trial.curve)])
 
 
 def _end_value(values: list[float]) -> EndValue:
     if not all(map(isfinite, values)):
         return EndValue(None, None)
-    return EndValue(fmean(values), stdev(values) if len(values) > 1 else None)
+    return EndValue(mean_of(values), deviation_of(values) if len(values) > 1 else None)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lrsearch.searches import SearchState, strategy_for
+from lrsearch.searches import SearchState, strategy_of, task_of
 from lrsearch.strategies import Assessment, Ending, Launch, Resolve, Strategy, candidates_of
 from lrsearch.task.model import Mode, Task
 from lrsearch.trial import Diverged, Evaluation, Finished, Trial, TrialSpec
@@ -25,7 +25,8 @@ def trainings_left(task: Task, state: SearchState) -> int:
     """
     if state.verdict is not None:
         return 0
-    strategy = _hopeful(strategy_for(task, state.search))
+    task = task_of(task, state)
+    strategy = _hopeful(strategy_of(task, state))
     known = _without_failures(state)
     running = sum(not trial.ended for trial in known)
     decision = strategy.decide(known)

@@ -1,6 +1,7 @@
 """What a search concluded, or why it has not, as one sentence of plain English."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lrsearch.report.findings import Finding, Mark, best_candidate, findings, last_line
@@ -17,11 +18,11 @@ from lrsearch.report.numbers import (
 from lrsearch.report.recipe import is_peak
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.starts import held_text
-from lrsearch.searches import SearchState, nothing_to_wait_for, strategy_for
+from lrsearch.searches import SearchState, alike_text, nothing_to_wait_for, strategy_of
 from lrsearch.strategies import AtLimit, Cause, NoneLearned, Resolve, Trained, candidates_of
 from lrsearch.task.horizon import horizon_text
 from lrsearch.task.model import Mode, Task
-from lrsearch.trial import Failed, SearchId
+from lrsearch.trial import Diverged, Failed, SearchId
 from lrsearch.verdict import CONFIDENCE, Row, Verdict
 
 _TIMES = 10
@@ -88,8 +89,11 @@ def _at_limit(task: Task, state: SearchState, verdict: Verdict, side: str) -> st
     lowest, highest = state.searched.limits
     limit, beyond = (lowest, "lower") if side == "lowest" else (highest, "higher")
     preferred = (words := _preferred(task, state, verdict)) and f"{words}; "
+    place = f"the best lies at the {side} limit ({value_text(limit)})"
+    if side == "lowest" and verdict.bracket[0] is not None:
+        place = f"every rate below it, down to the lowest limit ({value_text(limit)}), diverged or died"
     return (
-        f"{_choice(task, state, verdict)}: {preferred}the best lies at the {side} limit ({value_text(limit)}), "
+        f"{_choice(task, state, verdict)}: {preferred}{place}, "
         f"so what is beyond it is unknown, {_mean(task, verdict)}; "
         f"give a {beyond} limit in {limits_key(state.search)} and run again."
     )
@@ -116,29 +120,48 @@ def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
 
 
 def _none_learned(task: Task, state: SearchState) -> str:
-    candidates = candidates_of(state.trials)
-    values = [state.searched.ladder.value(rung) for rung in candidates]
-    other: Mode = "max" if task.metric.mode == "min" else "min"
-    finished = [candidate for candidate in candidates.values() if candidate.mean is not None]
-    if finished and all(candidate.learned(other) for candidate in finished):
-        remedy = f"but all that finished changed the other way: did you mean metric.mode: {other}?"
-    elif state.verdict is not None and state.verdict.ending == NoneLearned(Cause.ALIKE):
-        name = state.search.hyperparameter
-        read = "trial.lr" if name == "lr" else f"trial.hyperparameters[{name!r}]"
-        return (
-            f"{state.search}: nothing chosen, since all {len(values)} candidates from {value_text(min(values))} to "
-            f"{value_text(max(values))} gave exactly the same results with each seed; {name} seems not to be used: "
-            f"give it to the optimizer ({read} in a loop), or report a finer metric."
-        )
-    else:
-        remedy = (
-            "check the workload's data and loss, train longer (budget.iterations), "
-            f"or widen {limits_key(state.search)}."
-        )
-    return (
-        f"{state.search}: nothing chosen, since none of the {len(values)} candidates from "
-        f"{value_text(min(values))} to {value_text(max(values))} ended 1 % better than it began; {remedy}"
-    )
+    """Say that nothing was chosen, why as far as the trainings show it, and what to do about it."""
+    assert state.verdict is not None, "a search that found nothing has ended"
+    assert isinstance(state.verdict.ending, NoneLearned)
+    values = [state.searched.ladder.value(rung) for rung in candidates_of(state.trials)]
+    metric, span = task.metric.name, f"from {value_text(min(values))} to {value_text(max(values))}"
+    why, remedy = "", ""
+    match state.verdict.ending.cause:
+        case Cause.ALIKE:
+            name = state.search.hyperparameter
+            read = "trial.lr" if name == "lr" else f"trial.hyperparameters[{name!r}]"
+            why = f"all {len(values)} candidates {span} gave exactly the same results with each seed"
+            remedy = f"{name} seems not to be used: give it to the optimizer ({read} in a loop), or report a finer metric"
+        case Cause.WRONG_MODE:
+            other: Mode = "max" if task.metric.mode == "min" else "min"
+            why = f"{metric} moves smoothly the other way at every rate that did not kill the training"
+            remedy = f"did you mean metric.mode: {other}?"
+        case Cause.TURNS_BACK:
+            why = f"{metric} was better in between than at the beginning and at the end, at every rate that did not kill"
+            remedy = (
+                "it overfits, which no rate cures: decide by the best evaluation, as early stopping keeps it "
+                "(metric: {take: best}), or train shorter (budget.iterations)"
+            )
+        case Cause.NOT_FINITE:
+            at = _not_finite_at(state)
+            why = f"{metric} improves and then is NaN or infinite at iteration {at}, at rates a factor of 100 apart"
+            remedy = "this is the metric, the data or the schedule there, not the learning rate: see what it computes then"
+        case Cause.TOO_SHORT:
+            slow = max(v for v, c in zip(values, candidates_of(state.trials).values(), strict=True) if not c.diverged)
+            why = f"at {value_text(slow)} and below the training is too slow for its budget, and above it is too bold"
+            remedy = "train longer (budget.iterations), or search with a warm-up (recipe.warmup)"
+        case None:
+            why = f"none of the {len(values)} candidates {span} ended 1 % better than it began"
+            remedy = (
+                "check the workload's data and loss, train longer (budget.iterations), "
+                f"or widen {limits_key(state.search)}"
+            )
+    return f"{state.search}: nothing chosen, since {why}; {remedy}{'' if remedy.endswith('?') else '.'}"
+
+
+def _not_finite_at(state: SearchState) -> int:
+    ends = Counter(t.outcome.iteration for t in state.trials if isinstance(t.outcome, Diverged))
+    return ends.most_common(1)[0][0]
 
 
 def _failed(state: SearchState) -> str:
@@ -172,16 +195,12 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
     """How much the choice may lose, to which, and what that does not cover."""
     found = findings(task, state)
     ties = [finding for finding in found if finding.mark is Mark.TIE]
-    rivals = [finding for finding in found if finding.mark in (Mark.TIE, Mark.WORSE)]
     uncovered = _ended_by_heuristic(task, state, found)
-    if not rivals:
-        if uncovered:
-            return f"no other was trained whole; this does not cover {uncovered}"
-        left = any(finding.mark in (Mark.LEFT, Mark.STOPPED) for finding in found)
-        return "no other was trained with all its seeds" if left else "nothing else learned"
     words = f"{and_text(_tie(tie) for tie in ties)} may still be as good, and " if ties else ""
     if verdict.regret_at_most is None:
-        return f"{words}how much it may lose to the best cannot be said{_too_few(verdict.chosen_row)}"
+        why = _no_bound(task, state, verdict, found)
+        covered = f"; this does not cover {uncovered}" if uncovered else ""
+        return f"{words}how much it may lose to the best cannot be said{why}{covered}"
     sure = f"with {percent_text(CONFIDENCE)} confidence"
     looked = seeds_looked_at(task, state)
     resolved = f", resolved with {count_text(looked[-1], 'seed')}" if looked and verdict.resolved else ""
@@ -210,14 +229,23 @@ def _remedy(task: Task, looked: tuple[int, ...]) -> str:
     )
 
 
-def _too_few(row: Row | None) -> str:
-    """What keeps a bound from being had, where that is the number of seeds."""
-    return " from 1 seed; write seeds: 3, or more" if row and row.seeds < 2 else ""
+def _no_bound(task: Task, state: SearchState, verdict: Verdict, found: Sequence[Finding]) -> str:
+    """What keeps a bound from being had, and the remedy if there is one."""
+    row = verdict.chosen_row
+    if state.seeds_alike is not None:
+        return f": {alike_text(state.seeds_alike)}"
+    if row is not None and row.seeds < 2:
+        return " from 1 seed; write seeds: 3, or more"
+    if any(finding.mark in (Mark.TIE, Mark.WORSE) for finding in found):
+        return "" if task.settings.race else ": no seed makes a difference to any"
+    if any(finding.mark in (Mark.LEFT, Mark.STOPPED) for finding in found):
+        return ": no other was trained with all its seeds"
+    return ": nothing else learned, so there is nothing to compare it with"
 
 
 def seeds_looked_at(task: Task, state: SearchState) -> tuple[int, ...]:
     """Give how many seeds each look of a search had that adds seeds until it is resolved; nothing for others."""
-    strategy = strategy_for(task, state.search)
+    strategy = strategy_of(task, state)
     if not isinstance(strategy, Resolve):
         return ()
     return strategy.looks[: strategy.decide_with_look(state.trials)[1] + 1]
@@ -226,7 +254,7 @@ def seeds_looked_at(task: Task, state: SearchState) -> tuple[int, ...]:
 def _ended_by_heuristic(task: Task, state: SearchState, found: Iterable[Finding]) -> str:
     """Name what was not trained to the end though it might be the best; what is proved worse does not count."""
     plain = replace(task, settings=replace(task.settings, race=False, screen=None, resolve=False))
-    proved = {skip.rung for skip in strategy_for(plain, state.search).skips(state.trials)}
+    proved = {skip.rung for skip in strategy_of(plain, state).skips(state.trials)}
     values = [
         value_text(finding.value)
         for finding in found

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from statistics import fmean, stdev
 
+from lrsearch.averages import deviation_of, mean_of
 from lrsearch.report.findings import Finding, diverged_at
 from lrsearch.searches import SearchState
 from lrsearch.task.model import Task
@@ -42,8 +42,8 @@ def band(finding: Finding) -> Band | None:
     values = [{evaluation.iteration: evaluation.value for evaluation in curve} for curve in curves]
     iterations = sorted(set.intersection(*(set(of_seed) for of_seed in values)))
     columns = [[of_seed[iteration] for of_seed in values] for iteration in iterations]
-    deviations = tuple(stdev(column) if len(column) > 1 else 0.0 for column in columns)
-    return Band(tuple(iterations), tuple(fmean(column) for column in columns), deviations)
+    deviations = tuple(deviation_of(column) if len(column) > 1 else 0.0 for column in columns)
+    return Band(tuple(iterations), tuple(mean_of(column) for column in columns), deviations)
 
 
 def single_curves(finding: Finding) -> tuple[Trial, ...]:

@@ -95,7 +95,7 @@ def candidates_table(task: Task, state: SearchState, found: Iterable[Finding], *
     table.add_column(name, justify="right")
     table.add_column(task.metric.name, justify="right")
     table.add_column("± std", justify="right")
-    smoothed = task.metric.window > 1
+    smoothed = task.metric.smoothed
     if smoothed:
         table.add_column("last", justify="right")
     table.add_column("seeds", justify="right")
@@ -196,8 +196,8 @@ def spent_text(task: Task, state: SearchState) -> str:
 
 def footnote(task: Task) -> str:
     """Say what the columns of the evidence mean, and how each training went."""
-    smoothed = task.metric.window > 1
-    window = f", the mean of its last {task.metric.window} evaluations" if smoothed else ""
+    smoothed = task.metric.smoothed
+    window = f", {task.metric.words}" if smoothed else ""
     last = " Last: the last evaluation alone, over seeds." if smoothed else ""
     better = "low" if task.metric.mode == "min" else "high"
     return (

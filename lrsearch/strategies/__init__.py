@@ -1,7 +1,7 @@
 """How a search walks its ladder: pure strategies, one a file, that decide from the history alone."""
 
 from lrsearch.strategies.bracket import Bracket
-from lrsearch.strategies.candidates import Candidate, all_alike, candidates_of
+from lrsearch.strategies.candidates import Candidate, all_alike, candidates_of, seeds_alike, tells_apart
 from lrsearch.strategies.decision import (
     AtLimit,
     Bracketed,
@@ -49,4 +49,6 @@ __all__ = [
     "all_alike",
     "candidates_of",
     "looks",
+    "seeds_alike",
+    "tells_apart",
 ]

@@ -1,6 +1,6 @@
 """The paper's x3 search (arXiv:1912.11493, section 3 and appendix E) on integer rungs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
@@ -24,6 +24,7 @@ from lrsearch.trial import Mode, Take, Trial
 
 _ROUNDING = 1e-12
 """By how much, relatively, a sum must be larger to count as larger: means are rounded, and equal ones tie."""
+_NOT_ASKED = "its lower neighbour is too bold already"
 _TOO_BOLD = (State.DIVERGED, State.DEAD)
 _NOTHING_LEARNED = (State.SLOW, State.FLAT, *_TOO_BOLD)
 
@@ -44,7 +45,8 @@ class Bracket:
 
     What cannot change the choice is not trained: the other seeds of a candidate of which one diverged, and, where
     no value of the metric is below ``lower_bound``, those of a candidate whose first seeds alone already make
-    its mean worse than that of the best complete one.
+    its mean worse than that of the best complete one. The candidate that closes the lower side is trained with all
+    seeds all the same, since one of them may show that it is too bold to close it.
     """
 
     start: int
@@ -59,12 +61,16 @@ class Bracket:
 
     def decide(self, trials: Sequence[Trial]) -> Decision:
         """Decide from all trials of the search; a failed replica leaves its candidate undecided."""
-        candidates = self.within_limits(trials)
-        known = self.known(candidates)
-        if stop := self.stop_of_settled(candidates):
-            return stop
+        begun = self.within_limits(trials)
+        candidates = self.asked(begun)
+        settled = self.settled(candidates)
+        stops = {rung: _NOT_ASKED for rung in begun if rung not in candidates} | settled
+        if running := [(trial.id, why) for rung, why in stops.items() for trial in begun[rung].running]:
+            return Stop(tuple(running))
+        known = self._known(candidates, settled)
         if self.none_learned(known) and (cause := self.cause_of(candidates, known)):
-            return Done(NoneLearned(cause))
+            still = any(candidate.running for candidate in candidates.values())
+            return Wait() if still else Done(NoneLearned(cause))
         step = self.next_step(known)
         if not isinstance(step, tuple):
             return Done(step)
@@ -76,11 +82,11 @@ class Bracket:
 
     def decided(self, trials: Sequence[Trial]) -> dict[int, Standing]:
         """Return how the candidates stand that are decided."""
-        return self.known(self.within_limits(trials))
+        return self.known(self.asked(self.within_limits(trials)))
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
         """Say what was not trained of the candidates that the search has begun, lowest rung first."""
-        candidates = self.within_limits(trials)
+        candidates = self.asked(self.within_limits(trials))
         return tuple(
             Skip(rung, candidates[rung].missing(self.seeds), reason)
             for rung, reason in self.settled(candidates).items()
@@ -95,9 +101,27 @@ class Bracket:
             if self.lowest <= rung <= self.highest
         }
 
+    def asked(self, candidates: Mapping[int, Candidate]) -> Mapping[int, Candidate]:
+        """Return the candidates without an upper first guess that was not needed.
+
+        Both guesses begin at once, where there is room. Whether the upper one had ended when the lower one showed
+        that it is too bold must decide nothing: so it counts only once nothing below has learned.
+        """
+        start, upper = candidates.get(self.start), self.start + 1
+        if upper not in candidates or start is None or not start.complete(self.seeds):
+            return candidates
+        if not self._says_too_bold(self.standing_of(start)):
+            return candidates
+        below = self.known({rung: candidate for rung, candidate in candidates.items() if rung < self.start})
+        if len(below) == self.start - self.lowest and self.best_of(below) is None:
+            return candidates
+        return {rung: candidate for rung, candidate in candidates.items() if rung != upper}
+
     def known(self, candidates: Mapping[int, Candidate]) -> dict[int, Standing]:
         """Return how each candidate stands that is decided."""
-        settled = self.settled(candidates)
+        return self._known(candidates, self.settled(candidates))
+
+    def _known(self, candidates: Mapping[int, Candidate], settled: Collection[int]) -> dict[int, Standing]:
         return {
             rung: self.standing_behind(candidate) if rung in settled else self.standing_of(candidate)
             for rung, candidate in candidates.items()
@@ -120,13 +144,23 @@ class Bracket:
         """Give the candidates that can no longer be chosen though seeds of them are not trained, with the reason."""
         reasons = {}
         best = self._best_complete(candidates)
+        closing = None if best is None or self.lower_bound is None else self._closing(candidates, best.rung)
         for rung, candidate in candidates.items():
             if candidate.diverged:
                 seed, iteration = next(iter(candidate.diverged.items()))
                 reasons[rung] = f"seed {seed} diverged at iteration {iteration}, so it did not learn"
-            elif best is not None and rung != best.rung and (reason := self._beyond(candidate, best)):
+            elif best is not None and rung not in (best.rung, closing) and (reason := self._beyond(candidate, best)):
                 reasons[rung] = reason
         return reasons
+
+    def _closing(self, candidates: Mapping[int, Candidate], best: int) -> int | None:
+        """The rung that may close the side below the best: the first one down that is not known to be too bold."""
+        below = best - 1
+        while below in candidates and candidates[below].complete(self.seeds):
+            if self._closes_below(self.standing_of(candidates[below])):
+                return None
+            below -= 1
+        return below if self.bold else None
 
     def next_step(self, known: Mapping[int, Standing]) -> tuple[int, ...] | Ending:
         """Return the rungs to train next, or how the search ends.
@@ -147,11 +181,12 @@ class Bracket:
             below -= 1
         if below not in known and below >= self.lowest:
             return (below,)
-        if below < self.lowest and self.lowest != self.closed_below:
-            return AtLimit(best, "lowest")
-        if best == self.highest:
+        open_below = below < self.lowest and self.lowest != self.closed_below
+        if best == self.highest and not (open_below and best == self.lowest):
             return AtLimit(best, "highest")
-        return Bracketed(best)
+        if open_below:
+            return AtLimit(best, "lowest")
+        return Bracketed(best, None if below == best - 1 else below)
 
     def first_guesses(self, known: Mapping[int, Standing]) -> tuple[int, ...]:
         """Return the start and, unless that is known to be too bold, the rung above, as far as the limits go."""

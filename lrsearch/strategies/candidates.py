@@ -1,14 +1,17 @@
 """From replicas to candidates: what the seeds of one rung say together."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, takewhile
+from itertools import combinations, count, takewhile
 
 from lrsearch.averages import mean_of
 from lrsearch.strategies.curves import LEARNED_BY as LEARNED_BY
 from lrsearch.trial import Diverged, Failed, Finished, Mode, Stopped, Trial
+
+_TELLING = 3
+"""Different values of a curve: one before training, and two that it came to."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,12 @@ class Candidate:
         """The mean metric before the first update, over the seeds that were evaluated there."""
         return mean_of([trial.curve[0].value for trial in self.replicas.values() if trial.curve])
 
-    def losses(self, mode: Mode) -> tuple[tuple[float, ...], ...]:
-        """Give the curve of each seed that was evaluated, by seed, with the sign by which lower is better."""
+    def losses(self, mode: Mode) -> Iterator[list[float]]:
+        """Yield the curve of each seed that was evaluated, by seed, with the sign by which lower is better."""
         sign = 1 if mode == "min" else -1
-        return tuple(
-            tuple(sign * evaluation.value for evaluation in trial.curve)
-            for _, trial in sorted(self.replicas.items())
-            if trial.curve
-        )
+        for _, trial in sorted(self.replicas.items()):
+            if trial.curve:
+                yield [sign * evaluation.value for evaluation in trial.curve]
 
     def learned(self, mode: Mode) -> bool:
         """Whether the mean metric ended at least 1 % better than before the first iteration."""
@@ -104,15 +105,42 @@ class Candidate:
 
 def all_alike(candidates: Collection[Candidate]) -> bool:
     """Whether two candidates or more gave exactly the same with each seed: evaluations, metrics of them, and ends."""
-    curves: dict[int, object] = {}
+    contents: dict[int, object] = {}
     return len(candidates) > 1 and all(
-        curves.setdefault(seed, content) == content
+        contents.setdefault(seed, content) == content and trial.ended
         for candidate in candidates
         for seed, trial in candidate.replicas.items()
         # The outcome too: of trainings elsewhere no more is known than how they began and ended.
-        if (content := (trial.outcome, [(e.iteration, e.value, dict(e.metrics)) for e in trial.curve]))
-        and trial.ended
+        if (content := (trial.outcome, _content(trial)))
     )
+
+
+def seeds_alike(candidates: Collection[Candidate], mode: Mode) -> tuple[int, int] | None:
+    """Return two seeds that trained exactly alike wherever both ended, so that they are one; None without such.
+
+    It must show on a candidate that learned, by curves that tell trainings apart: equal ends (accuracy at chance, a loss
+    of exactly 0) prove nothing.
+    """
+    equal: dict[tuple[int, int], bool] = {}
+    shown: set[tuple[int, int]] = set()
+    for candidate in candidates:
+        ended = {seed: t for seed, t in sorted(candidate.replicas.items()) if isinstance(t.outcome, Finished | Diverged)}
+        learned = Candidate(candidate.rung, ended).learned(mode)
+        for (one, own), (other, its) in combinations(ended.items(), 2):
+            same = own.outcome == its.outcome and _content(own) == _content(its)
+            equal[one, other] = equal.get((one, other), True) and same
+            if same and learned and tells_apart(own):
+                shown.add((one, other))
+    return min((pair for pair in shown if equal[pair]), default=None)
+
+
+def tells_apart(trial: Trial) -> bool:
+    """Whether a curve has values enough that another training would not have the same by chance."""
+    return len({evaluation.value for evaluation in trial.curve}) >= _TELLING
+
+
+def _content(trial: Trial) -> list[tuple[int, float, dict[str, float]]]:
+    return [(e.iteration, e.value, dict(e.metrics)) for e in trial.curve]
 
 
 def candidates_of(trials: Iterable[Trial]) -> dict[int, Candidate]:

@@ -12,7 +12,6 @@ from statistics import median
 from lrsearch.averages import mean_of
 from lrsearch.trial import Take
 
-
 LEARNED_BY = 0.01
 """How much better than before the first iteration a metric must end to count as learned, as a fraction of that."""
 _ROSE = 0.1

@@ -6,7 +6,6 @@ from enum import Enum
 from typing import Literal, Protocol
 
 from lrsearch.strategies.standing import Standing
-
 from lrsearch.trial import Trial
 
 
@@ -27,9 +26,13 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Bracketed:
-    """What lies beside the best candidate has ended, is worse and closes its side, or lies beyond a closed end."""
+    """Candidates on both sides of the best one have ended and are worse, or lie beyond a closed end.
+
+    ``below`` is the one that closes the lower side, where those between it and the best were too bold to do so.
+    """
 
     rung: int
+    below: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

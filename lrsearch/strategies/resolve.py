@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from lrsearch.strategies.bracket import Bracket, missing_seeds
 from lrsearch.strategies.candidates import Candidate
 from lrsearch.strategies.decision import Decision, Done, Ending, Launch, NoneLearned, Skip, Strategy, Wait
-from lrsearch.strategies.standing import Standing
+from lrsearch.strategies.standing import Standing, State
 from lrsearch.trial import Trial
 
+_UNLEARNED = (State.SLOW, State.FLAT, State.DEAD)
 GROWTH = (3, 5, 8, 10)
 """How many seeds the looks have, after the first; beyond these, by half as many again."""
 
@@ -102,8 +103,8 @@ def _admitted(
     learned = {rung: standing.mean for rung, standing in before.items() if standing.mean is not None}
     best_first = sorted(learned, key=lambda rung: (bracket.sign * learned[rung], rung))
     admitted = [rung for rung in best_first if rung in contenders]
-    # With more seeds one may turn out to learn that did not seem to.
-    admitted += sorted(contenders & before.keys() - set(admitted))
+    # With more seeds one may turn out to have learned that did not seem to.
+    admitted += [r for r, standing in before.items() if r in contenders and standing.state in _UNLEARNED]
     others = [rung for rung in best_first if rung not in contenders]
     decided = bracket.known(candidates)
     while others and all(rung in decided and decided[rung].mean is None for rung in admitted):

@@ -73,7 +73,7 @@ def standing_of(candidate: Candidate, mode: Mode, take: Take) -> Standing:
         return Standing(State.DIVERGED)
     if candidate.learned(mode):
         return Standing(State.DAMAGED if _first_is_damaged(candidate, mode, take) else State.LEARNED, candidate.mean)
-    curves = candidate.losses(mode)
+    curves = list(candidate.losses(mode))
     if _ended_worse(curves) or all(is_damaged(losses, take) for losses in curves):
         return Standing(State.DEAD)
     return Standing(State.SLOW if all(map(is_steady, curves)) else State.FLAT)
@@ -87,7 +87,7 @@ def standing_behind(candidate: Candidate, mode: Mode, take: Take) -> Standing:
 
 
 def _first_is_damaged(candidate: Candidate, mode: Mode, take: Take) -> bool:
-    return is_damaged(candidate.losses(mode)[0], take)
+    return is_damaged(next(candidate.losses(mode)), take)
 
 
 def _ended_worse(curves: Collection[Sequence[float]]) -> bool:

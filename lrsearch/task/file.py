@@ -78,6 +78,7 @@ def task_of(document: Document, text: str, path: Path) -> Task:
             curve_examples=_number_of(block.metric.curve_examples),
             window=block.metric.window,
             lower_bound=block.metric.lower_bound,
+            take=block.metric.take,
         ),
         entries=resolve_shares(document, entries),
         arguments=block.arguments,
@@ -183,6 +184,12 @@ def _search_problems(block: TaskBlock) -> Iterator[Problem]:
         yield Problem(
             ("metric", "lower_bound"),
             "metric.lower_bound bounds a metric that is to be low, and metric.mode is max; leave it out",
+        )
+    if metric.take == "best" and "curve_examples" in metric.model_fields_set and metric.curve_examples != metric.examples:
+        yield Problem(
+            ("metric", "curve_examples"),
+            "metric.curve_examples differs from metric.examples, and metric.take is best, for which every evaluation may "
+            "decide; leave it out",
         )
     if metric.mode == "max" and search.race:
         yield Problem(

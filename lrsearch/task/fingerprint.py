@@ -45,6 +45,7 @@ def identity_of(task: Task) -> Identity:
         "recipe.gradient_clip": task.recipe.gradient_clip,
         "recipe.precision": task.recipe.precision,
         # Added since there are studies, so only where they are not as usual.
+        **({"metric.take": metric.take} if metric.take != "last" else {}),
         **{f"recipe.{name}": value for name, value in written(task.recipe).items()},
         "resources.cpus": task.resources.cpus,
         "resources.gpus": "some" if task.resources.gpus else "none",

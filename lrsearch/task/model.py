@@ -19,8 +19,8 @@ from lrsearch.task.training_recipe import ParameterGroup as ParameterGroup
 from lrsearch.task.training_recipe import Precision as Precision
 from lrsearch.task.training_recipe import Recipe as Recipe
 from lrsearch.task.training_recipe import Schedule as Schedule
-from lrsearch.trial import Mode as Mode
 from lrsearch.trial import Curve, SearchId
+from lrsearch.trial import Mode as Mode
 from lrsearch.trial import Take as Take
 
 Prefer = Literal["lowest", "largest", "smallest"]
@@ -177,14 +177,32 @@ class Metric:
     lower_bound: float | None = None
     take: Take = "last"
 
-    def decides(self, curve: Curve) -> float | None:
-        """Return the value of a training over its whole curve; None where it has too few evaluations after iteration 0."""
-        values = [evaluation.value for evaluation in curve[1:]]
-        windows = [values[i : i + self.window] for i in range(len(values) - self.window + 1)]
-        if self.take == "last":
-            windows = windows[-1:]
-        means = [mean_of(window) for window in windows]
-        return (min if self.mode == "min" else max)(means, default=None)
+    def examples_at(self, budget: Budget, iteration: int) -> int | None:
+        """Return how many examples an evaluation uses: one that may decide, ``examples``; others ``curve_examples``."""
+        may_decide = iteration == 0 or self.take == "best" or budget.is_among_last(iteration, self.window)
+        return self.examples if may_decide else self.curve_examples
+
+    def deciding(self, curve: Curve) -> Curve:
+        """Return the evaluations of a whole training that decide; none where it has fewer than the window after iteration 0."""
+        after = curve[1:]
+        windows = [after[i : i + self.window] for i in range(len(after) - self.window + 1)]
+        if self.take == "last" or not windows:
+            return windows[-1] if windows else ()
+        sign = 1 if self.mode == "min" else -1
+        return min(windows, key=lambda window: sign * mean_of([evaluation.value for evaluation in window]))
+
+    @property
+    def smoothed(self) -> bool:
+        """Whether another value than that of the last evaluation decides."""
+        return self.window > 1 or self.take == "best"
+
+    @property
+    def words(self) -> str:
+        """Say which evaluations decide, where it is not the last one alone."""
+        which = {"last": "last", "best": "best"}[self.take]
+        if self.window > 1:
+            return f"the mean of its {which} {self.window} evaluations" + (" in a row" if which == "best" else "")
+        return "its best evaluation" if self.take == "best" else ""
 
 
 @dataclass(frozen=True, slots=True)

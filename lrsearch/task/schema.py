@@ -236,6 +236,10 @@ class MetricBlock(_Block):
     window: Count = Field(
         default=1, description="How many last evaluations are averaged to decide; 1 is the paper's rule."
     )
+    take: Annotated[Literal["last", "best"], _wanted("last or best")] = Field(
+        default="last",
+        description="Which evaluation of a training decides: its last, or its best, as early stopping keeps it.",
+    )
 
 
 class SearchesBlock(_Block):

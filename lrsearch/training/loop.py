@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from statistics import fmean
 from typing import Any
 
 import torch
 
+from lrsearch.averages import mean_of
 from lrsearch.errors import LoopError
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import (
@@ -267,13 +267,13 @@ class LoopReplica:
             return Diverged(evaluation.iteration)
         if evaluation.iteration < self._task.budget.iterations:
             return None
-        window = self._task.metric.window
-        if len(self._curve) <= window:
+        deciding = self._task.metric.deciding(self._curve)
+        if not deciding:
             raise LoopError(
-                f"the loop reported {len(self._curve) - 1} times after iteration 0, and metric.window is {window}; "
-                "report more often"
+                f"the loop reported {len(self._curve) - 1} times after iteration 0, and metric.window is "
+                f"{self._task.metric.window}; report more often"
             )
-        return Finished(fmean(e.value for e in self._curve[-window:]))
+        return Finished(mean_of([evaluation.value for evaluation in deciding]))
 
     def _too_early(self) -> LoopError:
         last = self._task.budget.iterations

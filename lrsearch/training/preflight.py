@@ -75,7 +75,8 @@ def measure_cost(task: Task, entry: Entry) -> float:
                 break
             iterations = min(4 * iterations, task.budget.iterations)
     deciding, between = (
-        _evaluation_seconds(replica, n) for n in (task.metric.examples, task.metric.curve_examples)
+        _evaluation_seconds(replica, task.metric.examples_at(task.budget, iteration))
+        for iteration in (task.budget.iterations, 1)
     )
     training = seconds / iterations * task.budget.iterations
     # The evaluation at iteration 0 is shared by all candidates.

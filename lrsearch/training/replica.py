@@ -5,12 +5,12 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lrsearch.averages import mean_of
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import (
     load_newest,
@@ -210,9 +210,8 @@ class Replica:
         return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
     def _evaluate(self) -> Evaluation:
-        metric, budget = self._task.metric, self._task.budget
-        deciding = self._iteration == 0 or budget.is_among_last(self._iteration, metric.window)
-        examples = metric.examples if deciding else metric.curve_examples
+        metric = self._task.metric
+        examples = metric.examples_at(self._task.budget, self._iteration)
         metrics = self._initial_metrics(examples) if self._iteration == 0 else self.evaluate(examples)
         if metric.name not in metrics:
             raise self._task.unknown_metric(metrics)
@@ -237,7 +236,7 @@ class Replica:
             return Diverged(self._iteration)
         if self._iteration < self._task.budget.iterations:
             return None
-        return Finished(fmean(e.value for e in self._curve[-self._task.metric.window :]))
+        return Finished(mean_of([e.value for e in self._task.metric.deciding(self._curve)]))
 
     def _resume(self) -> None:
         state, self._notes = load_newest(self._checkpoint, identity_of_replica(self._task, self.spec))

@@ -1,13 +1,17 @@
 """From the trials of a search to what they say."""
 
 from collections.abc import Iterable, Sequence
-from statistics import fmean, stdev
 
+from lrsearch.averages import deviation_of, mean_of
 from lrsearch.strategies import Assessment, Candidate, Ending, NoneLearned, Trained, candidates_of
 from lrsearch.task.model import Mode, Prefer, Searched, SearchSettings
 from lrsearch.trial import SearchId, Trial
+from lrsearch.verdict.learning import did_not_learn
 from lrsearch.verdict.regret import confidence_at, losses, may_be_resolved
 from lrsearch.verdict.verdict import Row, Verdict
+
+_ROUNDING = 1e-12
+"""By how much a rival must be worse than the choice, as a fraction: means are rounded, and equal ones tie."""
 
 
 def judge(
@@ -21,9 +25,10 @@ def judge(
 ) -> Verdict:
     """Weigh the evidence of a search that has ended.
 
-    The choice is compared with the candidates that learned and ran to their ends with all its seeds. Of one that was
-    stopped or skipped nothing is claimed; one left behind by an earlier look was found worse there. Where a race ended
-    a neighbour of the choice there is no bound.
+    The choice is compared with the candidates that ran to their ends with all its seeds, unless the data show that
+    they did not learn. Of one that was stopped or skipped nothing is claimed; one left behind by an earlier look was
+    found worse there. There is no bound without a rival, nor where no seed makes a difference to any, nor where a race
+    ended a neighbour of the choice.
 
     Args:
         search: which search.
@@ -44,11 +49,8 @@ def judge(
         chosen = candidates[_preferred(contenders, best.rung, settings.prefer)]
         rivals = _rivals(searched, candidates, chosen, mode)
         lost = losses(chosen, rivals, mode, confidence)
-        bound = (
-            None
-            if settings.race and _unknown_beside(chosen, candidates, rivals)
-            else _bound(chosen, rivals, lost)
-        )
+        unknown = settings.race and _unknown_beside(chosen, candidates, rivals)
+        bound = _bound(chosen, rivals, lost) if not unknown else None
         ties = sorted(contenders - {chosen.rung})
     return Verdict(
         search=search,
@@ -84,7 +86,7 @@ def assess(
     best = candidates[ending.rung]
     rivals = {rung: candidates[rung] for rung in contenders if rung != best.rung}
     # Seeds for the best alone compare it with nothing.
-    hopeless = not rivals or not may_be_resolved(best, rivals, mode, settings.tolerance, looks)
+    hopeless = verdict.regret_at_most is None or not rivals or not may_be_resolved(best, rivals, mode, settings.tolerance, looks)
     return Assessment(verdict.resolved, hopeless, contenders)
 
 
@@ -105,9 +107,9 @@ def rows_of(
                 seeds=sum(trial.ended for trial in candidate.replicas.values()),
                 learned=candidate.learned(mode),
                 mean=candidate.mean,
-                std=stdev(values) if candidate.mean is not None and len(values) > 1 else None,
-                difference=fmean(differences) if differences else None,
-                difference_error=stdev(differences) / len(differences) ** 0.5
+                std=deviation_of(values) if candidate.mean is not None and len(values) > 1 else None,
+                difference=mean_of(differences) if differences else None,
+                difference_error=deviation_of(differences) / len(differences) ** 0.5
                 if len(differences) > 1
                 else None,
                 diverged=candidate.diverged,
@@ -126,8 +128,9 @@ def _rivals(
         # One with fewer seeds than the chosen one was left behind by the bracket: it has no pairs to compare.
         if candidate is not chosen
         and lowest <= rung <= highest
-        and candidate.learned(mode)
         and candidate.values.keys() >= chosen.values.keys()
+        and not candidate.diverged
+        and not did_not_learn(candidate, mode)
     }
 
 
@@ -151,15 +154,14 @@ def _unknown_beside(
 
 
 def _bound(chosen: Candidate, rivals: dict[int, Candidate], lost: dict[int, float]) -> float | None:
-    if len(chosen.values) < 2:
-        return None
-    if not rivals:
-        return 0.0
-    return max(0.0, *lost.values()) if lost else None
+    """The largest of what may be lost; None where nothing says how much chance does: no rival, no spread over seeds."""
+    spread = any(len(set(candidate.values.values())) > 1 for candidate in (chosen, *rivals.values()))
+    return max(0.0, *lost.values()) if lost and spread else None
 
 
 def _ties(lost: dict[int, float], rivals: dict[int, Candidate]) -> list[int]:
-    return [rung for rung in rivals if lost.get(rung, 1.0) > 0]
+    """The rivals to which something may be lost, those that are exactly as good included."""
+    return [rung for rung in rivals if lost.get(rung, 1.0) >= -_ROUNDING]
 
 
 def _paired_differences(candidate: Candidate, chosen: Candidate, mode: Mode) -> list[float]:

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
 import scipy  # imports scipy.special when that is first used
 
+from lrsearch.averages import deviation_of, mean_of
 from lrsearch.task.model import Mode
 from lrsearch.trial import Curve, Finished, Trial
 from lrsearch.verdict.regret import CONFIDENCE
@@ -45,10 +45,10 @@ def interval(values: Sequence[float]) -> Interval | None:
     """Give the mean of values, one a seed, with its interval; None where there are none."""
     if not values:
         return None
-    mean, seeds = fmean(values), len(values)
+    mean, seeds = mean_of(values), len(values)
     if seeds < 2:
         return Interval(mean, None, None, seeds)
-    half = float(scipy.special.stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)) * stdev(values) / math.sqrt(seeds)
+    half = float(scipy.special.stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)) * deviation_of(values) / math.sqrt(seeds)
     return Interval(mean, mean - half, mean + half, seeds)
 
 
@@ -97,9 +97,9 @@ def speed_up(base: Sequence[Trial], other: Sequence[Trial], mode: Mode) -> Speed
     if not seeds:
         return None
     if len(took) < len(seeds) or min(took) <= 0 or min(base_took) <= 0:
-        return SpeedUp(fmean(base_took), None, len(took), len(seeds), None)
+        return SpeedUp(mean_of(base_took), None, len(took), len(seeds), None)
     logarithms = interval([math.log(b / t) for b, t in zip(base_took, took, strict=True)])
     assert logarithms is not None
     low, high = (None if end is None else math.exp(end) for end in (logarithms.low, logarithms.high))
     factor = Interval(math.exp(logarithms.mean), low, high, len(seeds))
-    return SpeedUp(fmean(base_took), fmean(took), len(took), len(seeds), factor)
+    return SpeedUp(mean_of(base_took), mean_of(took), len(took), len(seeds), factor)

@@ -22,6 +22,9 @@ _HOPED_NOISE, _HOPED_GAIN = 0.2, 1.5
 _QUIETEST = 1e-4
 """Of the mean variance: a pair that is quieter by chance (equal losses) speaks for the typical one no more loudly."""
 
+_LARGE = 1e100
+"""What is larger is brought to size before it is compared."""
+
 Array = NDArray[np.float64]
 
 
@@ -114,16 +117,19 @@ def compare(chosen: Array, rivals: Array, mode: Mode, as_ratios: bool) -> Compar
             spread grows with their size, and regret is a ratio. A seed's share in it is, to first order, its
             metric over its candidate's mean (the delta method; Cochran 1977, Sampling Techniques, section 6.3).
             Logarithms of the single metrics would compare geometric means, and the choice is by arithmetic ones.
-            Else means are compared by their difference, over the size of the chosen one's.
+            Else means are compared by their difference, over the size of the chosen one's; over that of the largest
+            rival where it is 0.
     """
     sign = 1 if mode == "min" else -1
     own, others = chosen.mean(axis=-1)[..., None], rivals.mean(axis=-1)
     if as_ratios:
-        lead = sign * np.log(others / own)
+        lead = sign * (np.log(others) - np.log(own))
         differences = chosen[..., None, :] / own[..., None] - rivals / others[..., None]
     else:
-        lead = sign * (others - own) / np.abs(own)
-        differences = (chosen[..., None, :] - rivals) / np.abs(own)[..., None]
+        size = np.where(own == 0, np.abs(others).max(axis=-1, keepdims=True), np.abs(own))
+        size = np.where(size == 0, 1.0, size)
+        lead = sign * (others - own) / size
+        differences = (chosen[..., None, :] - rivals) / size[..., None]
     seeds = chosen.shape[-1]
     variance = moderated(differences.var(axis=-1, ddof=1), seeds)
     return Comparison(lead, variance, freedom_of(rivals.shape[-2], seeds), seeds, as_ratios)
@@ -159,13 +165,13 @@ def _prior_freedom(pairs: int, seeds: int, prior_freedom: float) -> float:
 
 
 def _compared(chosen: Candidate, rivals: Mapping[int, Candidate], mode: Mode) -> Comparison | None:
-    """Compare over the seeds that all have; None below two, without a rival or without a size to compare by."""
+    """Compare over the seeds that all have; None below two, or without a rival."""
     seeds = sorted(set.intersection(*(set(candidate.values) for candidate in (chosen, *rivals.values()))))
     if len(seeds) < 2 or not rivals:
         return None
     own = np.array([chosen.values[seed] for seed in seeds])
     others = np.array([[rival.values[seed] for seed in seeds] for rival in rivals.values()])
-    as_ratios = bool((own > 0).all() and (others > 0).all())
-    if not as_ratios and own.mean() == 0:
-        return None
-    return compare(own, others, mode, as_ratios)
+    largest = max(np.abs(own).max(), np.abs(others).max())
+    if largest > _LARGE:  # sums of squares would be no floats
+        own, others = own / largest, others / largest
+    return compare(own, others, mode, bool((own > 0).all() and (others > 0).all()))

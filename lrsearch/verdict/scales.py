@@ -1,8 +1,8 @@
 """The mean scale of CProp over a whole training, from what its evaluations recorded."""
 
 from collections.abc import Iterable, Mapping
-from statistics import fmean
 
+from lrsearch.averages import mean_of
 from lrsearch.task.comparison import MEAN_SCALE
 from lrsearch.task.entries import is_learning_rate
 from lrsearch.task.model import Compared
@@ -15,8 +15,8 @@ def mean_scale(trials: Iterable[Trial]) -> float | None:
     None where none is recorded: without CProp, or where every replica diverged before its first evaluation.
     """
     recorded = ([e.metrics[MEAN_SCALE] for e in trial.curve if MEAN_SCALE in e.metrics] for trial in trials)
-    means = [fmean(scales) for scales in recorded if scales]
-    return fmean(means) if means else None
+    means = [mean_of(scales) for scales in recorded if scales]
+    return mean_of(means) if means else None
 
 
 def scale_of(searched: Compared, chosen: Mapping[SearchId, float]) -> float | None:

@@ -33,7 +33,7 @@ class Verdict:
 
     ``regret_at_most`` bounds what the chosen candidate loses to the best of those trained, as a fraction of the
     best one's metric, with 95 % confidence over all looks that the search makes; None where it cannot be had (one
-    seed, or nothing learned). Candidates that were not trained to the end with all seeds are not covered by it:
+    seed, no rival, no spread over seeds, or nothing learned). Candidates that were not trained to the end with all seeds are not covered by it:
     those stopped, or skipped because ``lower_bound`` shows that their mean over these seeds must be worse, which
     says nothing of other seeds; nor are the rungs that were never trained.
     ``resolved`` says whether it is within ``tolerance``. ``ties`` are the other values that may still be the best,
@@ -68,10 +68,15 @@ class Verdict:
 
     @property
     def bracket(self) -> tuple[float | None, float | None]:
-        """The values beside the chosen one; None where the ladder ends or nothing was trained."""
+        """The worse values that close either side of the chosen one; None where the ladder ends or nothing was trained."""
         chosen = self.chosen_row
+        if chosen is None:
+            return (None, None)
+        below = chosen.rung - 1
+        if isinstance(self.ending, Bracketed) and self.ending.rung == chosen.rung and self.ending.below is not None:
+            below = self.ending.below
         beside = {row.rung: row.value for row in self.rows}
-        return (beside.get(chosen.rung - 1), beside.get(chosen.rung + 1)) if chosen else (None, None)
+        return beside.get(below), beside.get(chosen.rung + 1)
 
 
 def verdict_name(ending: Ending) -> str:

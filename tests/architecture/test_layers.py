@@ -16,7 +16,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("searches",),
     ("task", "verdict", "ports"),
     ("strategies",),
-    ("ladder", "trial", "errors"),
+    ("ladder", "trial", "errors", "averages"),
 ]
 """What is higher may import what is lower, and what stands beside it."""
 BESIDE = {
@@ -55,7 +55,7 @@ ONLY_IN = {
     "lightning": {"lrsearch/lightning.py"},
     "pytorch_lightning": {"lrsearch/lightning.py"},
     "transformers": {"lrsearch/huggingface.py"},
-    "scipy": {"lrsearch/verdict/regret.py", "lrsearch/verdict/paired.py"},
+    "scipy": {"lrsearch/verdict/learning.py", "lrsearch/verdict/paired.py", "lrsearch/verdict/regret.py"},
     "typer": {
         "lrsearch/cli/entry.py",
         "lrsearch/cli/commands.py",

@@ -49,26 +49,52 @@ def test_it_waits_while_all_that_is_wanted_runs() -> None:
 
 
 def test_one_diverged_seed_makes_its_candidate_one_that_did_not_learn() -> None:
-    history = ended(0, 0.1, None) + ended(1, 2.0, 2.0)
-    assert BRACKET.decide(history) == Launch(((2, 0), (2, 1)))
+    history = ended(0, 2.0, 2.0) + ended(1, 0.1, None)
+    assert BRACKET.decide(history) == Launch(((-1, 0), (-1, 1)))
 
 
 @pytest.mark.parametrize("end", [2.3, 2.31, 2.28])
 def test_a_finite_end_at_chance_level_did_not_learn(end: float) -> None:
     history = ended(0, end, end) + ended(1, None, None)
-    assert BRACKET.decide(history) == Launch(((-1, 0), (-1, 1)))
+    assert BRACKET.decide(history) == Launch(((-1, 0),))
 
 
 def test_a_gain_of_one_per_cent_counts_as_learned() -> None:
     history = ended(0, 0.99 * INITIAL, 0.99 * INITIAL - 1e-9) + ended(1, None, None)
     assert BRACKET.decide(history) == Launch(((-1, 0), (-1, 1)))
-    history += ended(-1, None, None)
+    history += ended(-1, INITIAL, INITIAL)
     assert BRACKET.decide(history) == Done(Bracketed(0))
 
 
 def test_it_steps_outward_lower_side_first_while_nothing_learned() -> None:
-    history = [t for rung in (0, 1, -1) for t in ended(rung, None, None)]
-    assert BRACKET.decide(history) == Launch(((2, 0), (2, 1)))
+    history = [t for rung in (0, 1, -1) for t in ended(rung, INITIAL, INITIAL)]
+    assert BRACKET.decide(history) == Launch(((2, 0),))
+
+
+def test_above_a_rung_that_diverged_it_steps_last() -> None:
+    history = [t for rung in (0, -1, -2, -3) for t in ended(rung, None, None)]
+    assert BRACKET.decide(history) == Launch(((-4, 0),))
+    history += ended(-4, INITIAL, INITIAL)
+    assert BRACKET.decide(history) == Launch(((1, 0),))
+
+
+def test_while_nothing_learned_a_rung_gets_its_other_seeds_once_the_first_has_not_diverged() -> None:
+    history = ended(0, INITIAL, INITIAL) + ended(1, INITIAL, INITIAL)
+    assert BRACKET.decide([*history, trial(-1, 0, None)]) == Wait()
+    assert BRACKET.decide([*history, *ended(-1, INITIAL)]) == Launch(((-1, 1),))
+    assert BRACKET.decide([*history, *ended(-1, None)]) == Launch(((-2, 0),))
+
+
+def test_above_a_start_that_diverged_the_other_first_guess_is_not_trained() -> None:
+    assert BRACKET.decide(ended(0, None)) == Launch(((-1, 0),))
+    running = trial(1, 0, None)
+    assert BRACKET.decide([*ended(0, None), running]) == Stop(((running.id, "its lower neighbour is too bold already"),))
+
+
+@pytest.mark.parametrize("upper", [0.4, 2.3, None])
+def test_whether_it_had_been_trained_by_then_changes_nothing(upper: float | None) -> None:
+    history = [*ended(0, None), *ended(-1, 0.5, 0.5)]
+    assert BRACKET.decide(history) == BRACKET.decide([*history, *ended(1, upper, upper)]) == Launch(((-2, 0), (-2, 1)))
 
 
 def test_it_gives_up_at_the_limits() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsearch.strategies import Done, Fixed, Launch, Trained, Wait
+from lrsearch.strategies import Done, Fixed, Launch, Standing, State, Trained, Wait
 from lrsearch.trial import (
     Diverged,
     Evaluation,
@@ -46,6 +46,6 @@ def test_a_seed_that_was_stopped_is_trained_again() -> None:
 def test_its_mean_is_known_once_all_have_ended() -> None:
     half = [trial(0, Finished(1.0))]
     assert Fixed(2).decided(half) == {}
-    assert Fixed(2).decided([*half, trial(1, Finished(2.0))]) == {0: 1.5}
-    assert Fixed(2).decided([*half, trial(1, Diverged(5))]) == {0: None}
+    assert Fixed(2).decided([*half, trial(1, Finished(2.0))]) == {0: Standing(State.LEARNED, 1.5)}
+    assert Fixed(2).decided([*half, trial(1, Diverged(5))]) == {0: Standing(State.DIVERGED)}
     assert Fixed(2).skips(half) == ()

@@ -1,9 +1,9 @@
 """The charts of a comparison: curves, scales and their histograms, ends, differences, and what was varied."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
+from lrsearch.averages import mean_of
 from lrsearch.report.charts.families import Family, Look, families_of, looks_of
 from lrsearch.report.charts.model import (
     Chart,
@@ -132,7 +132,7 @@ def _heat(
         if recorded:
             iterations = tuple(sorted(recorded))
             means = tuple(
-                tuple(fmean(column) for column in zip(*recorded[iteration], strict=True))
+                tuple(mean_of(column) for column in zip(*recorded[iteration], strict=True))
                 for iteration in iterations
             )
             grids.append(Grid(_called(name, trials), looks[name].colour, iterations, means))

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
-from statistics import fmean, stdev
 from typing import Any, Literal
 
+from lrsearch.averages import deviation_of, mean_of
 from lrsearch.trial import Diverged, Stopped, Trial
 
 Dash = Literal["solid", "dashed", "dotted"]
@@ -45,7 +45,7 @@ class Line:
         for place, iteration in enumerate(self.iterations):
             values = [value for of in self.seeds.values() if (value := of[place]) is not None]
             if values and len(values) == len(self.seeds):
-                found.append((iteration, fmean(values), stdev(values) if len(values) > 1 else 0.0))
+                found.append((iteration, mean_of(values), deviation_of(values) if len(values) > 1 else 0.0))
         return found
 
 

@@ -68,7 +68,7 @@ def _page(task: Task, content: Mapping[str, Any], charts: Sequence[Chart]) -> st
 
 
 def _decides(task: Task) -> str:
-    last = f", the mean of its last {task.metric.window} evaluations" if task.metric.window > 1 else ""
+    last = f", {task.metric.words}" if task.metric.smoothed else ""
     recipe = recipe_text(task)
     better = "low" if task.metric.mode == "min" else "high"
     return (

@@ -177,7 +177,7 @@ def _section(
 ) -> str:
     name = slug(state.search)
     found = [*found]
-    smoothed = task.metric.window > 1
+    smoothed = task.metric.smoothed
     rows = [_candidate(finding, smoothed) for finding in found]
     last = ["last"] if smoothed else []
     heads = (

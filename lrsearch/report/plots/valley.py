@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from math import log10
-from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from lrsearch.averages import mean_of
 from lrsearch.report.findings import BEST, Finding, Mark, findings
 from lrsearch.report.numbers import metric_text, percent_text, value_text
 from lrsearch.report.palette import LIGHT
@@ -83,7 +83,7 @@ def _draw_candidate(axes: Axes, place: float, finding: Finding, colour: str) -> 
     aside = _aside(finding.mark)
     axes.errorbar(
         place,
-        finding.mean if finding.mean is not None else fmean(values),
+        finding.mean if finding.mean is not None else mean_of(values),
         yerr=finding.std,
         fmt="s" if aside else "o",
         color=colour,
