@@ -4,7 +4,8 @@
 
 Searches are drawn from the tables in ``replay/tables`` (ten of their seeds, without replacement; the truth is the mean
 over all of them) and from synthetic valleys. Each walks its ladder by the paper's bracket from a start within four
-rungs of the best. The bound is judged after one look with three seeds, and over looks with 3, 5, 8 and 10, where
+rungs of the best. Some synthetic ones begin at a finite value, near the best or far from it, as losses and as scores,
+with light tails and heavy ones: there a rung may seem not to have learned by chance. The bound is judged after one look with three seeds, and over looks with 3, 5, 8 and 10, where
 contenders alone get more seeds. A look misses when the choice loses more to the best of those trained than its
 bound says; a search misses when any of its looks does.
 """
@@ -13,7 +14,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -24,8 +25,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy import optimize, stats
 
-from lrsearch.strategies import Bracket, NoneLearned
-from lrsearch.strategies.candidates import LEARNED_BY
+from lrsearch.standalone import outcome_of
+from lrsearch.strategies import Bracket, Candidate, NoneLearned, Standing
+from lrsearch.strategies.standing import BEHIND
+from lrsearch.trial import Evaluation, Mode, SearchId, Trial, TrialSpec
+from lrsearch.verdict.learning import did_not_learn
 from lrsearch.verdict.regret import PRIOR_FREEDOM, Array, Comparison, compare, freedom_of, moderated
 
 LOOKS = (3, 5, 8, MOST_SEEDS)
@@ -34,7 +38,8 @@ SPENDING = {"equal": (1, 1, 1, 1), "more to the last": (1, 2, 3, 4), "more to th
 TOLERANCE, ERROR = 0.05, 0.05
 
 Walked = tuple[dict[int, bool], int | None]
-"""The rungs trained, with whether each learned and still counts; the rung where the bracket ends, if one learned."""
+"""The rungs trained, with whether each is a rival and still counts; the rung where the bracket ends, if one learned."""
+SEARCH = SearchId("simulated", "lr")
 
 
 Procedure = Callable[[Array, Array, Array, float], Array]
@@ -129,18 +134,33 @@ def walk(drawn: Drawn, search: int, seeds: int, contenders: dict[int, bool]) -> 
         seeds: how many.
         contenders: the rungs trained at earlier looks, and whether each still counts.
     """
-    means = drawn.values[search, :, :seeds].mean(axis=1)
-    learned = means <= (1 - LEARNED_BY) * drawn.initial  # False for NaN
+    candidates = {}
+    known: dict[int, Standing] = {rung: BEHIND for rung, counts in contenders.items() if not counts}
+    bracket = Bracket(int(drawn.starts[search]), 0, drawn.values.shape[1] - 1, seeds, drawn.mode)
 
-    def mean(rung: int) -> float | None:
-        return float(means[rung]) if learned[rung] else None
+    def learn(rungs: Iterable[int]) -> None:
+        for rung in rungs:
+            candidates[rung] = candidate_of(rung, drawn, search, seeds)
+            known[rung] = bracket.standing_of(candidates[rung])
 
-    bracket = Bracket(int(drawn.starts[search]), 0, len(means) - 1, seeds)
-    known = {rung: mean(rung) if counts else None for rung, counts in contenders.items()}
+    learn(rung for rung, counts in contenders.items() if counts)
     while isinstance(step := bracket.next_step(known), tuple):
-        known |= {rung: mean(rung) for rung in step}
+        learn(step)
     ending = None if isinstance(step, NoneLearned) else step.rung
-    return {rung: value is not None for rung, value in known.items()}, ending
+    rivals = {r: not c.diverged and not did_not_learn(c, drawn.mode) for r, c in candidates.items()}
+    return {rung: rivals.get(rung, False) for rung in known}, ending
+
+
+def candidate_of(rung: int, drawn: Drawn, search: int, seeds: int) -> Candidate:
+    """Make the candidate that a rung's first seeds are."""
+    begun = (Evaluation(0, drawn.initial),)
+    return Candidate(
+        rung,
+        {
+            seed: Trial("", TrialSpec(SEARCH, rung, seed, {}), begun, outcome_of(value, 1))
+            for seed, value in enumerate(drawn.values[search, rung, :seeds].tolist())
+        },
+    )
 
 
 def simulate(
@@ -168,20 +188,26 @@ def simulate(
         for group, chosen, rivals in by_rivals(walked):
             own = drawn.values[group, chosen, :seeds]
             others = drawn.values[group[:, None], rivals, :seeds]
-            ahead = procedure(own, others, np.abs(rivals - chosen[:, None]), error) if rivals.size else rivals
+            if procedure is as_shipped and rivals.size:
+                found = compare(own, others, drawn.mode, True)
+                ahead = found.allowance(1 - error) - found.lead
+            else:
+                ahead = procedure(own, others, np.abs(rivals - chosen[:, None]), error) if rivals.size else rivals
             for i, search in enumerate(group):
-                trained, truth = list(walked[search][0]), drawn.truth[search]
+                trained = list(walked[search][0])
                 tied = rivals[i][ahead[i] > 0]
-                bounds[search] = np.expm1(max(0.0, *ahead[i], 0.0))
-                regret = truth[chosen[i]] / truth[trained].min() - 1
-                ladder[search] = truth[chosen[i]] / truth.min() - 1
+                # Without a rival nothing is claimed.
+                bounds[search] = as_loss(max(0.0, *ahead[i]), drawn.mode) if rivals.size else np.inf
+                regret = drawn.regret(search, chosen[i], trained)
+                ladder[search] = drawn.regret(search, chosen[i], list(range(drawn.truth.shape[1])))
                 missed[search] |= regret > bounds[search] + 1e-9
                 ties[search], seeds_used[search] = len(tied), seeds
                 contenders[search] = {rung: rung == chosen[i] or rung in tied for rung in trained}
                 if bounds[search] > TOLERANCE and look < len(looks) - 1:
                     going.append(search)
-                    if procedure is as_shipped:
-                        given_up[search] |= hopeless(own[i], drawn.values[search, tied, :seeds], looks, error)
+                    if procedure is as_shipped and tied.size:
+                        others_of = drawn.values[search, tied, :seeds]
+                        given_up[search] |= hopeless(own[i], others_of, looks, error, drawn.mode)
     ended = ~np.isnan(bounds)
     resolved = bounds <= TOLERANCE
     rates = {
@@ -205,13 +231,20 @@ def by_rivals(walked: dict[int, Walked]) -> Iterator[tuple[Array, Array, Array]]
             groups.setdefault(sum(counts.values()) - 1, []).append(search)
     for group in groups.values():
         rivals = [[r for r, counts in walked[s][0].items() if counts and r != walked[s][1]] for s in group]
-        yield np.array(group), np.array([walked[s][1] for s in group]), np.array(rivals, dtype=int)
+        chosen = np.array([walked[s][1] for s in group])
+        yield np.array(group), chosen, np.array(rivals, dtype=int).reshape(len(group), -1)
 
 
-def hopeless(own: Array, others: Array, looks: tuple[int, ...], error: float) -> bool:
+def as_loss(ahead: float, mode: Mode) -> float:
+    """Give a logarithm of a ratio as a fraction of the better one's metric."""
+    sign = 1 if mode == "min" else -1
+    return float(sign * np.expm1(sign * ahead))
+
+
+def hopeless(own: Array, others: Array, looks: tuple[int, ...], error: float, mode: Mode) -> bool:
     """Whether a search would be given up: see ``lrsearch.verdict.regret.may_be_resolved``."""
-    hoped = compare(own, others, "min", True).hoped(looks[-1])
-    return bool((np.expm1(hoped.allowance(1 - error) - hoped.lead) > TOLERANCE).any())
+    hoped = compare(own, others, mode, True).hoped(looks[-1])
+    return any(as_loss(ahead, mode) > TOLERANCE for ahead in hoped.allowance(1 - error) - hoped.lead)
 
 
 Rates = dict[str, dict[str, float]]
@@ -230,7 +263,9 @@ def measure(kinds: dict[str, dict[str, Setting]], searches: int) -> dict[str, di
             drawn = draw(np.random.default_rng(number), searches)
             first = [walk(drawn, search, LOOKS[0], {}) for search in range(searches)]
             for name, run in runs.items():
-                measured[name][kind][setting] = simulate(drawn, first, *run)
+                # The other procedures are there to compare with, and compare losses.
+                if kind != "beginning" or run[0] is as_shipped:
+                    measured[name][kind][setting] = simulate(drawn, first, *run)
             print(f"{setting}: done", file=sys.stderr, flush=True)
     return measured
 
@@ -259,7 +294,7 @@ def table(measured: dict[str, dict[str, Rates]]) -> Table:
     columns += ("synthetic: resolved, %", "median bound, %", "ties", "seeds")
     shown = Table("procedure", *columns)
     for name, kinds in measured.items():
-        within = [*kinds["recorded"].values(), *kinds["synthetic"].values()]
+        within = [rates for kind in ("recorded", "synthetic", "beginning") for rates in kinds[kind].values()]
         numbers = [max(r["missed"] for r in rates) for rates in (within, kinds["beyond reach"].values())]
         for kind in ("recorded", "synthetic"):
             for rate in ("resolved", "median_bound", "ties"):
@@ -290,12 +325,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--searches", type=int, default=2000, help="a setting (default: 2000)")
+    parser.add_argument("--only", default="", help="kinds of settings whose name has this in it; writes nothing")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     arguments = parser.parse_args()
     if arguments.searches < 1:
         parser.error("--searches takes 1 or more")
-    measured = measure(settings(), arguments.searches)
     console = Console(width=180)
+    if arguments.only:
+        kinds = {kind: members for kind, members in settings().items() if arguments.only in kind}
+        console.print(settings_table(measure(kinds, arguments.searches)))
+        return
+    measured = measure(settings(), arguments.searches)
     console.print(table(measured), settings_table(measured))
     priors = left_out(measured)
     console.print(f"prior chosen without each workload: {priors}")
