@@ -27,6 +27,7 @@ from scipy import optimize, stats
 
 from lrsearch.standalone import outcome_of
 from lrsearch.strategies import Bracket, Candidate, NoneLearned, Standing
+from lrsearch.strategies.candidates import LEARNED_BY
 from lrsearch.strategies.standing import BEHIND
 from lrsearch.trial import Evaluation, Mode, SearchId, Trial, TrialSpec
 from lrsearch.verdict.learning import did_not_learn
@@ -190,9 +191,13 @@ def simulate(
             others = drawn.values[group[:, None], rivals, :seeds]
             if procedure is as_shipped and rivals.size:
                 found = compare(own, others, drawn.mode, True)
-                ahead = found.allowance(1 - error) - found.lead
+                sign = 1 if drawn.mode == "min" else -1
+                doubtful = sign * (drawn.initial - others.mean(axis=2)) < LEARNED_BY * abs(drawn.initial)
+                ahead = found.allowance(1 - error, doubtful) - found.lead
             else:
-                ahead = procedure(own, others, np.abs(rivals - chosen[:, None]), error) if rivals.size else rivals
+                ahead = (
+                    procedure(own, others, np.abs(rivals - chosen[:, None]), error) if rivals.size else rivals
+                )
             for i, search in enumerate(group):
                 trained = list(walked[search][0])
                 tied = rivals[i][ahead[i] > 0]
@@ -325,7 +330,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--searches", type=int, default=2000, help="a setting (default: 2000)")
-    parser.add_argument("--only", default="", help="kinds of settings whose name has this in it; writes nothing")
+    parser.add_argument(
+        "--only", default="", help="kinds of settings whose name has this in it; writes nothing"
+    )
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     arguments = parser.parse_args()
     if arguments.searches < 1:

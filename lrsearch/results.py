@@ -1,6 +1,6 @@
 """What a run leaves behind: pictures and chosen.yaml, or comparison.yaml; what they say of their making."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,6 +12,8 @@ import yaml
 from lrsearch.guards import writable
 from lrsearch.report.comparison import comparison
 from lrsearch.report.export import chosen, write_yaml
+from lrsearch.report.numbers import value_text
+from lrsearch.report.stored import read_stored
 from lrsearch.searches import SearchState
 from lrsearch.studies import Place, Study
 from lrsearch.task import Task
@@ -78,6 +80,30 @@ def results_of(
     if page.is_file() and (kept := _says_the_same(values, content)) is not None:
         return kept, (page, values)
     return content, write_results(task, place, states, content)
+
+
+def reconsidered(place: Place, states: Iterable[SearchState]) -> Iterator[str]:
+    """Yield a line for each search that stands otherwise than the study's chosen.yaml says.
+
+    So it is where lrsearch decides otherwise than the version that wrote it, or the task asks for more.
+    """
+    try:
+        before = read_stored(place.chosen)
+    except (OSError, ValueError):
+        return  # there is none, or it is no evidence; the run writes it again
+    for state in states:
+        search = state.search
+        entry = before.chosen.get(search.entry)
+        evidence = entry.searches.get(search.hyperparameter) if entry else None
+        if entry is None or evidence is None or evidence.mean is None:
+            continue
+        was = value_text(entry.value(search.hyperparameter))
+        chosen_now = None if state.verdict is None else state.verdict.chosen
+        if state.verdict is None and state.decision is not None:
+            yield f"{search}: {was} was chosen before; as it is judged now trainings are missing, so the search resumes"
+        elif state.verdict is not None and (chosen_now is None or value_text(chosen_now) != was):
+            now = "nothing" if chosen_now is None else value_text(chosen_now)
+            yield f"{search}: {was} was chosen before; as it is judged now, by the same trainings, it is {now}"
 
 
 def _says_the_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any] | None:

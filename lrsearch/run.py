@@ -26,7 +26,7 @@ from lrsearch.report.comparison import comparison
 from lrsearch.report.export import chosen
 from lrsearch.report.numbers import and_text, value_text
 from lrsearch.report.progress import Progress
-from lrsearch.results import made_with, results_of
+from lrsearch.results import made_with, reconsidered, results_of
 from lrsearch.searches import SearchState, survey
 from lrsearch.starts import propose_starts, with_scaled_starts
 from lrsearch.studies import Place, Study
@@ -291,6 +291,8 @@ def _search(
             termination.check()
 
         coordinator = Coordinator(task, store, only, observe)
+        for line in reconsidered(place, coordinator.states):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         # Where nothing is left to train, neither torch nor Ray is imported.
         with uncollected():
             runner = None if coordinator.done() else make()

@@ -102,7 +102,9 @@ def main() -> None:
     path = Path(folder or ".") / "deepobs-curves.json.gz"
     if not path.is_file():
         sys.exit(f"error: {path} is not there; put it into a folder and name that in LRSEARCH_DATA")
-    table = Table("recording", "starts", "paper: right", "trainings", "ours: right", "trainings", "on a cliff")
+    table = Table(
+        "recording", "starts", "paper: right", "trainings", "ours: right", "trainings", "on a cliff"
+    )
     totals = np.zeros(6, int)
     for recording in deepobs(path, arguments.evaluations):
         row = np.zeros(6, int)

@@ -1,5 +1,6 @@
 """chosen.yaml: the chosen values, ready for the optimizers' constructors, with the evidence in short."""
 
+import math
 import os
 import re
 import tempfile
@@ -50,7 +51,8 @@ def chosen(
     with some default in its place. ``arguments`` are the workload's, if there are any. Entries whose searches are not
     among ``states`` (``--only``) are left out.
 
-    The evidence of a search that has ended holds its ``candidates``, lowest value first: by value the ``mean`` and
+    The evidence of a search of which two seeds trained exactly alike names them as ``seeds_alike``. That of one that has
+    ended holds its ``candidates``, lowest value first: by value the ``mean`` and
     ``std`` of the metric over ``seeds``, or the ``outcome`` of one that could not be chosen: ``diverged`` (on
     ``seeds_diverged`` of its seeds), ``did_not_learn``, ``stopped`` (a seed was ended early) or ``unfinished`` (a
     seed did not run to the end). ``skipped`` says by value which seeds were not trained to the end, and why, and
@@ -246,6 +248,7 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> dict[str, Any
         "verdict": verdict.name,
         "resolved": verdict.resolved,
         "regret_at_most": _rounded(verdict.regret_at_most, 4),
+        **({"seeds_alike": list(state.seeds_alike)} if state.seeds_alike else {}),
         "mean": _rounded(row.mean, 6) if row else None,
         "std": _rounded(row.std, 6) if row else None,
         "seeds": row.seeds if row else max((row.seeds for row in verdict.rows), default=0),
@@ -269,7 +272,7 @@ def _candidate(row: Row, stopped: bool) -> dict[str, Any]:
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else float(f"{value:.{digits}g}")
+    return None if value is None or not math.isfinite(value) else float(f"{value:.{digits}g}")
 
 
 class _Dumper(yaml.SafeDumper):

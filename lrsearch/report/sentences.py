@@ -147,7 +147,9 @@ def _none_learned(task: Task, state: SearchState) -> str:
             why = f"{metric} improves and then is NaN or infinite at iteration {at}, at rates a factor of 100 apart"
             remedy = "this is the metric, the data or the schedule there, not the learning rate: see what it computes then"
         case Cause.TOO_SHORT:
-            slow = max(v for v, c in zip(values, candidates_of(state.trials).values(), strict=True) if not c.diverged)
+            slow = max(
+                v for v, c in zip(values, candidates_of(state.trials).values(), strict=True) if not c.diverged
+            )
             why = f"at {value_text(slow)} and below the training is too slow for its budget, and above it is too bold"
             remedy = "train longer (budget.iterations), or search with a warm-up (recipe.warmup)"
         case None:

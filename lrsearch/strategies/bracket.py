@@ -18,7 +18,7 @@ from lrsearch.strategies.decision import (
     Stop,
     Wait,
 )
-from lrsearch.strategies.hopeless import cause_of
+from lrsearch.strategies.hopeless import cause_of, far_probe
 from lrsearch.strategies.standing import Standing, State, standing_behind, standing_of
 from lrsearch.trial import Mode, Take, Trial
 
@@ -68,10 +68,14 @@ class Bracket:
         if running := [(trial.id, why) for rung, why in stops.items() for trial in begun[rung].running]:
             return Stop(tuple(running))
         known = self._known(candidates, settled)
-        if self.none_learned(known) and (cause := self.cause_of(candidates, known)):
-            still = any(candidate.running for candidate in candidates.values())
-            return Wait() if still else Done(NoneLearned(cause))
         step = self.next_step(known)
+        if self.none_learned(known):
+            if cause := self.cause_of(begun, known):
+                still = any(candidate.running for candidate in candidates.values())
+                return Wait() if still else Done(NoneLearned(cause))
+            far = far_probe(begun, self.mode)
+            if far is not None and far not in known and far >= self.lowest:
+                step = (far,)
         if not isinstance(step, tuple):
             return Done(step)
         if self.none_learned(known) and not {*step} <= {*self.first_guesses(known)}:
@@ -149,7 +153,11 @@ class Bracket:
             if candidate.diverged:
                 seed, iteration = next(iter(candidate.diverged.items()))
                 reasons[rung] = f"seed {seed} diverged at iteration {iteration}, so it did not learn"
-            elif best is not None and rung not in (best.rung, closing) and (reason := self._beyond(candidate, best)):
+            elif (
+                best is not None
+                and rung not in (best.rung, closing)
+                and (reason := self._beyond(candidate, best))
+            ):
                 reasons[rung] = reason
         return reasons
 
@@ -232,7 +240,9 @@ class Bracket:
 
     def _outward(self, known: Mapping[int, Standing]) -> list[int]:
         """The rungs in the order in which they are tried while none has learned."""
-        bold = min((rung for rung, standing in known.items() if self._says_too_bold(standing)), default=self.highest)
+        bold = min(
+            (rung for rung, standing in known.items() if self._says_too_bold(standing)), default=self.highest
+        )
         return sorted(self._alternately(), key=lambda rung: rung > bold)
 
     def _alternately(self) -> Iterator[int]:

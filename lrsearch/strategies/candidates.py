@@ -124,7 +124,11 @@ def seeds_alike(candidates: Collection[Candidate], mode: Mode) -> tuple[int, int
     equal: dict[tuple[int, int], bool] = {}
     shown: set[tuple[int, int]] = set()
     for candidate in candidates:
-        ended = {seed: t for seed, t in sorted(candidate.replicas.items()) if isinstance(t.outcome, Finished | Diverged)}
+        ended = {
+            seed: t
+            for seed, t in sorted(candidate.replicas.items())
+            if isinstance(t.outcome, Finished | Diverged)
+        }
         learned = Candidate(candidate.rung, ended).learned(mode)
         for (one, own), (other, its) in combinations(ended.items(), 2):
             same = own.outcome == its.outcome and _content(own) == _content(its)

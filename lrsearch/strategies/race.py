@@ -193,7 +193,9 @@ class _Field:
     def _best_so_far(self) -> int | None:
         """The best rung by what has finished: of complete ones, or of one that beats them on the seeds it has."""
         alive = self._alive()
-        complete = {rung: c.mean for rung, c in alive.items() if c.complete(self.seeds) and c.mean is not None}
+        complete = {
+            rung: c.mean for rung, c in alive.items() if c.complete(self.seeds) and c.mean is not None
+        }
         leader = self.bracket.lowest_mean(complete)
         if leader is None:
             shared = set.intersection(*(set(c.values) for c in alive.values())) if alive else set()

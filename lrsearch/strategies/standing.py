@@ -72,7 +72,9 @@ def standing_of(candidate: Candidate, mode: Mode, take: Take) -> Standing:
     if candidate.diverged:
         return Standing(State.DIVERGED)
     if candidate.learned(mode):
-        return Standing(State.DAMAGED if _first_is_damaged(candidate, mode, take) else State.LEARNED, candidate.mean)
+        return Standing(
+            State.DAMAGED if _first_is_damaged(candidate, mode, take) else State.LEARNED, candidate.mean
+        )
     curves = list(candidate.losses(mode))
     if _ended_worse(curves) or all(is_damaged(losses, take) for losses in curves):
         return Standing(State.DEAD)

@@ -185,7 +185,11 @@ def _search_problems(block: TaskBlock) -> Iterator[Problem]:
             ("metric", "lower_bound"),
             "metric.lower_bound bounds a metric that is to be low, and metric.mode is max; leave it out",
         )
-    if metric.take == "best" and "curve_examples" in metric.model_fields_set and metric.curve_examples != metric.examples:
+    if (
+        metric.take == "best"
+        and "curve_examples" in metric.model_fields_set
+        and metric.curve_examples != metric.examples
+    ):
         yield Problem(
             ("metric", "curve_examples"),
             "metric.curve_examples differs from metric.examples, and metric.take is best, for which every evaluation may "

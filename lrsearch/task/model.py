@@ -201,7 +201,9 @@ class Metric:
         """Say which evaluations decide, where it is not the last one alone."""
         which = {"last": "last", "best": "best"}[self.take]
         if self.window > 1:
-            return f"the mean of its {which} {self.window} evaluations" + (" in a row" if which == "best" else "")
+            return f"the mean of its {which} {self.window} evaluations" + (
+                " in a row" if which == "best" else ""
+            )
         return "its best evaluation" if self.take == "best" else ""
 
 

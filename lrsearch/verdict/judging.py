@@ -86,7 +86,11 @@ def assess(
     best = candidates[ending.rung]
     rivals = {rung: candidates[rung] for rung in contenders if rung != best.rung}
     # Seeds for the best alone compare it with nothing.
-    hopeless = verdict.regret_at_most is None or not rivals or not may_be_resolved(best, rivals, mode, settings.tolerance, looks)
+    hopeless = (
+        verdict.regret_at_most is None
+        or not rivals
+        or not may_be_resolved(best, rivals, mode, settings.tolerance, looks)
+    )
     return Assessment(verdict.resolved, hopeless, contenders)
 
 

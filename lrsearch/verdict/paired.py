@@ -48,7 +48,11 @@ def interval(values: Sequence[float]) -> Interval | None:
     mean, seeds = mean_of(values), len(values)
     if seeds < 2:
         return Interval(mean, None, None, seeds)
-    half = float(scipy.special.stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)) * deviation_of(values) / math.sqrt(seeds)
+    half = (
+        float(scipy.special.stdtrit(seeds - 1, (1 + CONFIDENCE) / 2))
+        * deviation_of(values)
+        / math.sqrt(seeds)
+    )
     return Interval(mean, mean - half, mean + half, seeds)
 
 

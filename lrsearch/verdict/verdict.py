@@ -73,7 +73,11 @@ class Verdict:
         if chosen is None:
             return (None, None)
         below = chosen.rung - 1
-        if isinstance(self.ending, Bracketed) and self.ending.rung == chosen.rung and self.ending.below is not None:
+        if (
+            isinstance(self.ending, Bracketed)
+            and self.ending.rung == chosen.rung
+            and self.ending.below is not None
+        ):
             below = self.ending.below
         beside = {row.rung: row.value for row in self.rows}
         return beside.get(below), beside.get(chosen.rung + 1)

@@ -88,13 +88,19 @@ def test_while_nothing_learned_a_rung_gets_its_other_seeds_once_the_first_has_no
 def test_above_a_start_that_diverged_the_other_first_guess_is_not_trained() -> None:
     assert BRACKET.decide(ended(0, None)) == Launch(((-1, 0),))
     running = trial(1, 0, None)
-    assert BRACKET.decide([*ended(0, None), running]) == Stop(((running.id, "its lower neighbour is too bold already"),))
+    assert BRACKET.decide([*ended(0, None), running]) == Stop(
+        ((running.id, "its lower neighbour is too bold already"),)
+    )
 
 
 @pytest.mark.parametrize("upper", [0.4, 2.3, None])
 def test_whether_it_had_been_trained_by_then_changes_nothing(upper: float | None) -> None:
     history = [*ended(0, None), *ended(-1, 0.5, 0.5)]
-    assert BRACKET.decide(history) == BRACKET.decide([*history, *ended(1, upper, upper)]) == Launch(((-2, 0), (-2, 1)))
+    assert (
+        BRACKET.decide(history)
+        == BRACKET.decide([*history, *ended(1, upper, upper)])
+        == Launch(((-2, 0), (-2, 1)))
+    )
 
 
 def test_it_gives_up_at_the_limits() -> None:

@@ -66,7 +66,9 @@ def test_to_have_died_says_what_to_have_diverged_says(start: int) -> None:
 
 @pytest.mark.parametrize("shift", [0, -23])
 @pytest.mark.parametrize("start", range(RUNGS))
-def test_the_choice_is_the_best_of_those_trained_and_both_its_sides_are_closed(start: int, shift: int) -> None:
+def test_the_choice_is_the_best_of_those_trained_and_both_its_sides_are_closed(
+    start: int, shift: int
+) -> None:
     bracket = bracket_from(start, shift)
     for outcome in OUTCOMES[:: 1 if shift == 0 else 9]:
         means = shifted(outcome, shift)

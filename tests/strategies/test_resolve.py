@@ -65,7 +65,10 @@ def test_a_contender_of_which_a_later_seed_diverges_is_out() -> None:
         return [2.0, 1.5, 1.0, 0.3 + 0.1 * abs(rung)]
 
     # What lies above the one that died is closed by the one below it.
-    assert walk(resolving(Assessing(resolved_at=5)), dies_later).ending in (Bracketed(1, below=-1), Bracketed(-1))
+    assert walk(resolving(Assessing(resolved_at=5)), dies_later).ending in (
+        Bracketed(1, below=-1),
+        Bracketed(-1),
+    )
 
 
 def test_where_all_contenders_die_those_left_behind_come_back() -> None:

@@ -72,7 +72,9 @@ def bracket(start: int, **changes: object) -> Bracket:
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 10**9), st.integers(LOWEST, HIGHEST), st.sampled_from([None, 0.0]))
-def test_the_choice_is_that_of_the_whole_search_and_costs_no_more(seed: int, start: int, lower_bound: float | None) -> None:
+def test_the_choice_is_that_of_the_whole_search_and_costs_no_more(
+    seed: int, start: int, lower_bound: float | None
+) -> None:
     losses = made_up(seed)
     ending, iterations = Whole(start).search(losses)
     ours = walk(bracket(start, lower_bound=lower_bound), losses)
@@ -137,7 +139,9 @@ def test_seeds_that_can_no_longer_make_a_candidate_the_best_are_not_trained() ->
     assert found.trained == {-1: {0, 1, 2}, 0: {0, 1, 2}, 1: {0}}
     assert found.ending == Bracketed(0)
     reasons = [skip.reason for skip in bracket(0, lower_bound=0.0).skips(found.trials)]
-    assert reasons == ["its 1 finished of 3 seeds alone make its mean at least 0.2333, and 0.2 is reached already"]
+    assert reasons == [
+        "its 1 finished of 3 seeds alone make its mean at least 0.2333, and 0.2 is reached already"
+    ]
 
 
 def test_a_metric_that_may_be_below_0_proves_nothing() -> None:
