@@ -3,11 +3,11 @@
     python benchmarks/regret_bound.py [--searches 2000] [--output benchmarks/regret_bound.json]
 
 Searches are drawn from the tables in ``replay/tables`` (ten of their seeds, without replacement; the truth is the mean
-over all of them) and from synthetic valleys. Each walks its ladder by the paper's bracket from a start within four
-rungs of the best. Some synthetic ones begin at a finite value, near the best or far from it, as losses and as scores,
-with light tails and heavy ones: there a rung may seem not to have learned by chance. The bound is judged after one look with three seeds, and over looks with 3, 5, 8 and 10, where
-contenders alone get more seeds. A look misses when the choice loses more to the best of those trained than its
-bound says; a search misses when any of its looks does.
+over all of them) and from synthetic valleys. Each walks its ladder by the bracket from a start within four rungs of the
+best. Some valleys begin at a finite value, near the best or far from it, as losses and as scores, with light tails and
+heavy ones: there a rung may seem not to have learned by chance. The bound is judged after one look with three seeds,
+and over looks with 3, 5, 8 and 10, where contenders alone get more seeds. A look misses when the choice loses more to
+the best of those trained than its bound says; a search misses when any of its looks does.
 """
 
 import argparse

@@ -22,7 +22,7 @@ STARTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Searches of one setting: ``values`` [searches, rungs, 10 seeds], NaN where one diverged, ``truth`` [searches, rungs].
+    """Searches of one setting: ``values`` [searches, rungs, 10 seeds], ``truth`` [searches, rungs].
 
     Every training begins at ``initial``; where that is infinite all that is finite has learned.
     """

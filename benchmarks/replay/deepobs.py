@@ -126,8 +126,8 @@ def main() -> None:
     table.add_row("all", *map(str, totals))
     Console(width=110).print(table)
     print(
-        f"of {starts} starts the paper's rule is right from {papers_right / starts:.1%}, ours from {right / starts:.1%} "
-        f"at {trainings / papers_trainings:.3f} times its trainings, {cliffs} on a cliff"
+        f"of {starts} starts the paper's rule is right from {papers_right / starts:.1%}, ours from "
+        f"{right / starts:.1%} at {trainings / papers_trainings:.3f} times its trainings, {cliffs} on a cliff"
     )
 
 

@@ -51,8 +51,8 @@ def chosen(
     with some default in its place. ``arguments`` are the workload's, if there are any. Entries whose searches are not
     among ``states`` (``--only``) are left out.
 
-    The evidence of a search of which two seeds trained exactly alike names them as ``seeds_alike``. That of one that has
-    ended holds its ``candidates``, lowest value first: by value the ``mean`` and
+    The evidence of a search of which two seeds trained exactly alike names them as ``seeds_alike``. That of one that
+    has ended holds its ``candidates``, lowest value first: by value the ``mean`` and
     ``std`` of the metric over ``seeds``, or the ``outcome`` of one that could not be chosen: ``diverged`` (on
     ``seeds_diverged`` of its seeds), ``did_not_learn``, ``stopped`` (a seed was ended early) or ``unfinished`` (a
     seed did not run to the end). ``skipped`` says by value which seeds were not trained to the end, and why, and

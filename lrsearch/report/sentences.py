@@ -131,13 +131,14 @@ def _none_learned(task: Task, state: SearchState) -> str:
             name = state.search.hyperparameter
             read = "trial.lr" if name == "lr" else f"trial.hyperparameters[{name!r}]"
             why = f"all {len(values)} candidates {span} gave exactly the same results with each seed"
-            remedy = f"{name} seems not to be used: give it to the optimizer ({read} in a loop), or report a finer metric"
+            remedy = f"{name} seems not to be used: give it to the optimizer ({read} in a loop), "
+            remedy += "or report a finer metric"
         case Cause.WRONG_MODE:
             other: Mode = "max" if task.metric.mode == "min" else "min"
             why = f"{metric} moves smoothly the other way at every rate that did not kill the training"
             remedy = f"did you mean metric.mode: {other}?"
         case Cause.TURNS_BACK:
-            why = f"{metric} was better in between than at the beginning and at the end, at every rate that did not kill"
+            why = f"{metric} was better in between than at its beginning and its end, at every rate that did not kill"
             remedy = (
                 "it overfits, which no rate cures: decide by the best evaluation, as early stopping keeps it "
                 "(metric: {take: best}), or train shorter (budget.iterations)"
@@ -145,7 +146,7 @@ def _none_learned(task: Task, state: SearchState) -> str:
         case Cause.NOT_FINITE:
             at = _not_finite_at(state)
             why = f"{metric} improves and then is NaN or infinite at iteration {at}, at rates a factor of 100 apart"
-            remedy = "this is the metric, the data or the schedule there, not the learning rate: see what it computes then"
+            remedy = "this is the metric, the data or the schedule, not the learning rate: see what happens there"
         case Cause.TOO_SHORT:
             slow = max(
                 v for v, c in zip(values, candidates_of(state.trials).values(), strict=True) if not c.diverged

@@ -40,8 +40,9 @@ class Bracket:
 
     Where larger is ``bold``, as a learning rate is, a rung that diverged or was damaged says "too high" and never
     "worse below": it does not close the lower side, so the walk goes on below it (``standing.State`` has the table).
-    The paper would stop there. For the same reason the upper first guess is left out where the lower one is too bold, and
-    what lies above such a rung is tried last while nothing has learned. ``hopeless`` ends what no rate can cure.
+    The paper would stop there. For the same reason the upper first guess is left out where the lower one is too
+    bold, and what lies above such a rung is tried last while nothing has learned. ``hopeless`` ends what no rate can
+    cure.
 
     What cannot change the choice is not trained: the other seeds of a candidate of which one diverged, and, where
     no value of the metric is below ``lower_bound``, those of a candidate whose first seeds alone already make

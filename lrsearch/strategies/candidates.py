@@ -118,8 +118,8 @@ def all_alike(candidates: Collection[Candidate]) -> bool:
 def seeds_alike(candidates: Collection[Candidate], mode: Mode) -> tuple[int, int] | None:
     """Return two seeds that trained exactly alike wherever both ended, so that they are one; None without such.
 
-    It must show on a candidate that learned, by curves that tell trainings apart: equal ends (accuracy at chance, a loss
-    of exactly 0) prove nothing.
+    It must show on a candidate that learned, by curves that tell trainings apart: equal ends (accuracy at chance, a
+    loss of exactly 0) prove nothing.
     """
     equal: dict[tuple[int, int], bool] = {}
     shown: set[tuple[int, int]] = set()

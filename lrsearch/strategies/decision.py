@@ -37,7 +37,7 @@ class Bracketed:
 
 @dataclass(frozen=True, slots=True)
 class AtLimit:
-    """The best candidate lies at a limit, or all below it down to the limit diverged or died: what is beyond is unknown."""
+    """The best candidate lies at a limit, or all below it down to the limit was too bold: what is beyond is unknown."""
 
     rung: int
     side: Literal["lowest", "highest"]

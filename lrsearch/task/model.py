@@ -183,7 +183,7 @@ class Metric:
         return self.examples if may_decide else self.curve_examples
 
     def deciding(self, curve: Curve) -> Curve:
-        """Return the evaluations of a whole training that decide; none where it has fewer than the window after iteration 0."""
+        """Return the evaluations of a whole training that decide; none where it has too few after iteration 0."""
         after = curve[1:]
         windows = [after[i : i + self.window] for i in range(len(after) - self.window + 1)]
         if self.take == "last" or not windows:

@@ -14,7 +14,7 @@ ERROR = 0.001
 
 
 def did_not_learn(candidate: Candidate, mode: Mode) -> bool:
-    """Whether the seeds show, with an error of ``ERROR``, that the true mean is less than 1 % better than at iteration 0.
+    """Whether the seeds show, with an error of ``ERROR``, that the true mean is not 1 % better than at iteration 0.
 
     It is Student's one-sided test of what each seed falls short of that. One seed alone shows what its mean says, as
     nothing is claimed from one. A mean over few seeds may fall short by chance: of an exponential reward that

@@ -1,4 +1,4 @@
-"""Searches over made-up curves with the real coordinator and store: what an engine with one worker would do, or several."""
+"""Searches over made-up curves with the real coordinator and store, by one worker or several."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Searches on trainings as other people have them: what kills, what overfits, what seeds itself, what is measured oddly."""
+"""Searches on trainings as other people have them: what kills, what overfits, what seeds itself, odd metrics."""
 
 import math
 import random

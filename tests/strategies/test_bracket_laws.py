@@ -1,5 +1,5 @@
-"""The bracket over every outcome of seven rungs, from every start, shifted: each rung has a value, or was slow or too bold,
-and every order of the values occurs."""
+"""The bracket over every outcome of seven rungs, from every start, shifted: each rung has a value, or was slow or too
+bold, and every order of the values occurs."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations, permutations, product
