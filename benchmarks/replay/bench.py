@@ -6,7 +6,8 @@ Every search begins at each rung within four of the best, with seeds drawn afres
 relative to what the paper's procedure spends on the same start and seeds; regret is how much worse the chosen rung's
 true mean is than the best rung's. Prints tables, writes them as JSON beside itself and into ``docs/replay-bench.md``.
 
-It fails if the default search ever chooses otherwise than the paper's procedure, or spends more.
+It fails if the default search ever chooses worse than the paper's procedure, or spends over 3 % more over all. Where the
+paper's choice has a rung below it that diverged or was damaged, another one is chosen: how often is printed.
 """
 
 import argparse
@@ -34,6 +35,8 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs/replay-bench.md"
 STARTS = range(-4, 5)
 """Rungs from the best one."""
+_MOST = 1.03
+"""Iterations of the default, relative to the paper's."""
 
 
 @dataclass(frozen=True)
@@ -91,19 +94,20 @@ def main() -> None:
         kept = [{key: value for key, value in row.items() if key != "relative"} for row in rows]
         (HERE / "bench.json").write_text(json.dumps(kept, indent=1) + "\n")
         document(PAGE, rows)
-    if wrong := [row["recording"] for row in rows if row["method"] == DEFAULT and not as_the_paper(row)]:
-        sys.exit(f"error: the default differed from the paper's procedure on {', '.join(wrong)}")
+    defaults = [row for row in rows if row["method"] == DEFAULT]
+    for row in defaults:
+        if other := round((1 - row["same_choice"]) * row["searches"]):
+            print(f"{row['recording']}: {other} of {row['searches']} choices are not the paper's; {row['worse']} worse")
+    if wrong := [row["recording"] for row in defaults if row["worse"]]:
+        sys.exit(f"error: the default chose worse than the paper's procedure on {', '.join(wrong)}")
+    if defaults and np.mean([row["iterations_mean"] for row in defaults]) > _MOST:
+        sys.exit("error: the default spent more than the paper's procedure")
 
 
 def margins_without(table: str, found: list[Recording]) -> Margins:
     """Give the margins that are fitted without a table, so that none is judged by its own."""
     others = [r for r in found if r.table != table]
     return fit(others) if others else MARGINS
-
-
-def as_the_paper(row: dict[str, object]) -> bool:
-    """Whether every choice was the paper's, and none cost more."""
-    return row["same_choice"] == 1.0 and row["iterations_most"] <= 1.0
 
 
 def _bench_by_name(job: tuple[str, Margins, int, str]) -> list[dict[str, object]]:
@@ -152,6 +156,7 @@ def bench(
             "regret_mean_of_papers": float(beside.mean()),
             "best_found": float((regret <= 1e-9).mean()),
             "same_choice": float(same.mean()),
+            "worse": int((~same & (regret > beside)).sum()),
             "resolved": float(np.mean([f.resolved for f in found])),
             "milliseconds": 1000 * seconds / len(found),
             "relative": np.round(relative, 4).tolist(),

@@ -86,6 +86,23 @@ def on_a_cliff(recording: Recording, rung: int | None) -> bool:
     return not np.isfinite(curve[-1]) or curve[-1] > curve[0] or bool(froze)
 
 
+def totals(recording: Recording) -> np.ndarray:
+    """Count over all starts: these; right by the paper's rule, its trainings; right by ours, its trainings, on a cliff."""
+    row = np.zeros(6, int)
+    for start in starts_of(recording):
+        papers = paper(recording, start, (0,))
+        ours = replay(recording, task_for(recording, start, seeds="1"), (0,))
+        row += [
+            1,
+            is_right(recording, papers.rung),
+            papers.trainings,
+            is_right(recording, ours.rung),
+            ours.trainings,
+            on_a_cliff(recording, ours.rung),
+        ]
+    return row
+
+
 def _end(recording: Recording, rung: int) -> float:
     end = float(recording.values[recording.index(rung), 0, -1])
     return end if math.isfinite(end) else math.inf
@@ -105,25 +122,14 @@ def main() -> None:
     table = Table(
         "recording", "starts", "paper: right", "trainings", "ours: right", "trainings", "on a cliff"
     )
-    totals = np.zeros(6, int)
+    overall = np.zeros(6, int)
     for recording in deepobs(path, arguments.evaluations):
-        row = np.zeros(6, int)
-        for start in starts_of(recording):
-            papers = paper(recording, start, (0,))
-            ours = replay(recording, task_for(recording, start, seeds="1"), (0,))
-            row += [
-                1,
-                is_right(recording, papers.rung),
-                papers.trainings,
-                is_right(recording, ours.rung),
-                ours.trainings,
-                on_a_cliff(recording, ours.rung),
-            ]
+        row = totals(recording)
         table.add_row(recording.name, *map(str, row))
-        totals += row
-    starts, papers_right, papers_trainings, right, trainings, cliffs = map(int, totals)
+        overall += row
+    starts, papers_right, papers_trainings, right, trainings, cliffs = map(int, overall)
     table.add_section()
-    table.add_row("all", *map(str, totals))
+    table.add_row("all", *map(str, overall))
     Console(width=110).print(table)
     print(
         f"of {starts} starts the paper's rule is right from {papers_right / starts:.1%}, ours from "

@@ -1,0 +1,70 @@
+"""The walk on recordings of other people: right from nearly all starts, on no cliff, and hardly dearer."""
+
+import gzip
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+Load = Callable[[str], ModuleType]
+BESIDE = Path(__file__).parents[4] / "shared" / "data"
+
+
+@pytest.mark.parametrize("evaluations", [None, 20, 8])
+def test_it_holds_on_the_baselines_of_deepobs(load: Load, evaluations: int | None) -> None:
+    path = Path(os.environ.get("LRSEARCH_DATA") or BESIDE) / "deepobs-curves.json.gz"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    deepobs = load("deepobs")
+    rows = np.array([deepobs.totals(recording) for recording in deepobs.deepobs(path, evaluations)])
+    starts, papers_right, papers_trainings, right, trainings, cliffs = rows.sum(axis=0)
+    assert len(rows) == 12
+    assert starts == 101
+    assert papers_right < 0.9 * starts
+    assert right >= 0.91 * starts
+    assert trainings <= 1.05 * papers_trainings
+    assert cliffs == 0
+
+
+def test_each_rung_is_the_nearest_rate_and_ends_where_it_was_not_finite(load: Load, tmp_path: Path) -> None:
+    rates = [10 ** (k / 5) for k in range(-10, 1)]
+
+    def training(rate: float, seed: int) -> dict[str, object]:
+        losses = [2.0, 1.0 + rate, None if rate > 0.5 else 0.5 + rate, 0.4]
+        return {"lr": rate, "seed": seed, "iterations": 30, "train_losses": losses}
+
+    trainings = [training(rate, 42) for rate in rates] + [training(0.1, 43)]
+    path = tmp_path / "curves.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"valley/AdamOptimizer": trainings}).encode()))
+    (recording,) = load("deepobs").deepobs(path)
+    assert recording.name == "valley adam"
+    assert recording.rungs.tolist() == [-4, -3, -2, -1, 0]
+    assert recording.iterations.tolist() == [0, 10, 20, 30]
+    assert recording.values[1, 0].tolist() == pytest.approx([2.0, 1 + 10**-1.6, 0.5 + 10**-1.6, 0.4])
+    assert np.isnan(recording.diverged_at[3, 0])
+    assert recording.diverged_at[4, 0] == 20
+    assert all(math.isnan(value) for value in recording.values[4, 0, 2:])
+
+
+def test_a_cliff_is_a_rung_above_one_that_diverged_or_died(load: Load, tmp_path: Path) -> None:
+    curves = {
+        1e-2: [3.0, 2.0, 1.8, 1.6, 1.5],
+        3.16e-2: [3.0, 2.0, 1.6, 1.3, 1.0],
+        1e-1: [3.0, 2.3, 2.3, 2.3, 2.3],
+        3.16e-1: [3.0, 2.2, 2.2, 2.2, 2.2],
+        1.0: [3.0, None, None, None, None],
+        3.16: [3.0, 2.1, 2.1, 2.1, 2.1],
+    }
+    trainings = [{"lr": lr, "seed": 1, "iterations": 4, "train_losses": c} for lr, c in curves.items()]
+    path = tmp_path / "curves.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"valley/SGD": trainings}).encode()))
+    deepobs = load("deepobs")
+    (recording,) = deepobs.deepobs(path)
+    assert [deepobs.on_a_cliff(recording, rung) for rung in (None, -4, -3, -2, -1, 0, 1)] == [
+        False, False, False, False, True, True, True
+    ]  # fmt: skip
