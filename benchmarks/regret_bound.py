@@ -27,7 +27,6 @@ from scipy import optimize, stats
 
 from lrsearch.standalone import outcome_of
 from lrsearch.strategies import Bracket, Candidate, NoneLearned, Standing
-from lrsearch.strategies.candidates import LEARNED_BY
 from lrsearch.strategies.standing import BEHIND
 from lrsearch.trial import Evaluation, Mode, SearchId, Trial, TrialSpec
 from lrsearch.verdict.learning import did_not_learn
@@ -192,7 +191,7 @@ def simulate(
             if procedure is as_shipped and rivals.size:
                 found = compare(own, others, drawn.mode, True)
                 sign = 1 if drawn.mode == "min" else -1
-                doubtful = sign * (drawn.initial - others.mean(axis=2)) < LEARNED_BY * abs(drawn.initial)
+                doubtful = sign * (drawn.initial - others.mean(axis=2)) <= 0
                 ahead = found.allowance(1 - error, doubtful) - found.lead
             else:
                 ahead = (

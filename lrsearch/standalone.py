@@ -170,7 +170,8 @@ class StandaloneSearch:
             trial, low = found
             raise UsageError(
                 f"{self.parameter} at {self.value(trial.spec.rung):g}, seed {trial.spec.seed}: the metric is "
-                f"{low:.4g}, below lower_bound, {self._task.metric.lower_bound:g}; give a bound that holds or leave it out"
+                f"{low:.4g}, below lower_bound, {self._task.metric.lower_bound:g}; give a bound that holds or leave "
+                "it out"
             )
         return survey(self._task, trials)[self._search]
 

@@ -6,8 +6,8 @@ Every search begins at each rung within four of the best, with seeds drawn afres
 relative to what the paper's procedure spends on the same start and seeds; regret is how much worse the chosen rung's
 true mean is than the best rung's. Prints tables, writes them as JSON beside itself and into ``docs/replay-bench.md``.
 
-It fails if the default search ever chooses worse than the paper's procedure, or spends over 3 % more over all. Where the
-paper's choice has a rung below it that diverged or was damaged, another one is chosen: how often is printed.
+It fails if the default search ever chooses worse than the paper's procedure, or spends over 3 % more over all. Where
+the paper's choice has a rung below it that diverged or was damaged, another may be chosen: how often is printed.
 """
 
 import argparse

@@ -87,7 +87,7 @@ def on_a_cliff(recording: Recording, rung: int | None) -> bool:
 
 
 def totals(recording: Recording) -> np.ndarray:
-    """Count over all starts: these; right by the paper's rule, its trainings; right by ours, its trainings, on a cliff."""
+    """Count the starts; the paper's rule right, its trainings; ours right, its trainings, and on a cliff."""
     row = np.zeros(6, int)
     for start in starts_of(recording):
         papers = paper(recording, start, (0,))

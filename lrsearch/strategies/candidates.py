@@ -96,11 +96,15 @@ class Candidate:
 
     def learned(self, mode: Mode) -> bool:
         """Whether the mean metric ended at least 1 % better than before the first iteration."""
+        return self.gained(mode, by=LEARNED_BY)
+
+    def gained(self, mode: Mode, by: float = 0.0) -> bool:
+        """Whether the mean metric ended better than before the first iteration, by a fraction of that at least."""
         mean = None if self.diverged else self.mean
         if mean is None:
             return False
         gain = self.initial - mean if mode == "min" else mean - self.initial
-        return gain > 0 and gain >= LEARNED_BY * abs(self.initial)
+        return gain > 0 and gain >= by * abs(self.initial)
 
 
 def all_alike(candidates: Collection[Candidate]) -> bool:

@@ -192,8 +192,8 @@ def _search_problems(block: TaskBlock) -> Iterator[Problem]:
     ):
         yield Problem(
             ("metric", "curve_examples"),
-            "metric.curve_examples differs from metric.examples, and with metric.take: best every evaluation may decide; "
-            "leave it out",
+            "metric.curve_examples differs from metric.examples, and with metric.take: best every evaluation may "
+            "decide; leave it out",
         )
     if metric.mode == "max" and search.race:
         yield Problem(

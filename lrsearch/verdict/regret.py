@@ -43,14 +43,14 @@ def losses(
     given, whichever other one is chosen loses no more to it than its bound says, all together with ``confidence``.
     Below zero, the rival is worse. Empty below two paired seeds.
 
-    A rival that did not seem to learn, though its seeds do not show that, is doubtful: they may have been unlucky
-    together, as where some seeds of a rate never get going. It counts as worse only where chance explains that no
-    better than ``learning.ERROR``.
+    A rival that ended no better than it began, though its seeds do not show that it did not learn, is doubtful: they
+    may have been unlucky together, as where some seeds of a rate never get going. It counts as worse only where chance
+    explains that no better than ``learning.ERROR``.
     """
     comparison = _compared(chosen, rivals, mode)
     if comparison is None:
         return {}
-    doubtful = np.array([not rival.learned(mode) for rival in rivals.values()])
+    doubtful = np.array([not rival.gained(mode) for rival in rivals.values()])
     bounds = comparison.allowance(confidence, doubtful) - comparison.lead
     return dict(zip(rivals, map(float, comparison.as_loss(bounds, mode)), strict=True))
 

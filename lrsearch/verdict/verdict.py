@@ -34,8 +34,8 @@ class Verdict:
     ``regret_at_most`` bounds what the chosen candidate loses to the best of those trained, as a fraction of the
     best one's metric, with 95 % confidence over all looks that the search makes; None where it cannot be had (one
     seed, no rival, no spread over seeds, or nothing learned). Candidates that were not trained to the end with all
-    seeds are not covered by it: those stopped, or skipped because ``lower_bound`` shows that their mean over these seeds must be worse, which
-    says nothing of other seeds; nor are the rungs that were never trained.
+    seeds are not covered by it: those stopped, or skipped because ``lower_bound`` shows that their mean over these
+    seeds must be worse, which says nothing of other seeds; nor are the rungs that were never trained.
     ``resolved`` says whether it is within ``tolerance``. ``ties`` are the other values that may still be the best,
     at the same confidence.
     """
