@@ -157,7 +157,7 @@ def state_of(
     if isinstance(decision, Done):
         looks_at = _looks(task)
         if not isinstance(searched, Compared):
-            current = _asked(_bracket_for(task, search, searched), current)
+            current = _asked(strategy, current)
         counted = [trial for trial in current if trial.spec.seed < looks_at[look]]
         verdict = judge(search, searched, decision.ending, counted, task.metric.mode, task.settings, looks_at)
         if searched.proposed is not None:
@@ -165,10 +165,13 @@ def state_of(
     return SearchState(search, searched, current, others, (), decision, verdict, alike)
 
 
-def _asked(bracket: Bracket, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+def _asked(strategy: Strategy, trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """The trials without those of an upper first guess that was not needed, whether or not it had ended by then."""
-    candidates = bracket.within_limits(trials)
-    unasked = candidates.keys() - bracket.asked(candidates).keys()
+    walk = strategy.first if isinstance(strategy, Resolve) else strategy
+    if not isinstance(walk, Bracket):
+        return tuple(trials)
+    candidates = walk.within_limits(trials)
+    unasked = candidates.keys() - walk.asked(candidates).keys()
     return tuple(trial for trial in trials if trial.spec.rung not in unasked)
 
 

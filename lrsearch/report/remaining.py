@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from lrsearch.searches import SearchState, strategy_of, task_of
 from lrsearch.strategies import Assessment, Ending, Launch, Resolve, Strategy, candidates_of
+from lrsearch.task.entries import is_bolder_upward
 from lrsearch.task.model import Mode, Task
-from lrsearch.trial import Diverged, Evaluation, Finished, Trial, TrialSpec
+from lrsearch.trial import Diverged, Evaluation, Finished, Outcome, Trial, TrialSpec
 
 _MADE_UP = "made up "
 """What the ids of trainings begin with that nobody made."""
@@ -20,8 +21,9 @@ def trainings_ended(state: SearchState) -> int:
 def trainings_left(task: Task, state: SearchState) -> int:
     """Count the trainings that must yet end before the search can: running ones, and the fewest that follow.
 
-    It is a lower bound, reached if one of the candidates in hand, or the next, is the best and of each other one
-    the first seed diverges. A search that has ended has none left.
+    It is a lower bound for a search that finds something, reached if one of the candidates in hand, or the next, is the
+    best, of each above it the first seed diverges, and the one below is too slow. One that gives up early may take
+    fewer. A search that has ended has none left.
     """
     if state.verdict is not None:
         return 0
@@ -46,16 +48,19 @@ def _launched_if_best(
     task: Task, state: SearchState, strategy: Strategy, known: Sequence[Trial], best: int | None
 ) -> list[int]:
     """The rungs of the trainings that follow if ``best`` turns out best and all else not known yet diverges."""
-    trials = [trial if trial.ended else _ended(trial, best, task.metric.mode) for trial in known]
+    bold = is_bolder_upward(state.search.hyperparameter, state.searched.ladder_name)
+
+    def ended(trial: Trial) -> Trial:
+        return _ended(trial, best, task.metric.mode, bold)
+
+    trials = [trial if trial.ended else ended(trial) for trial in known]
     if task.settings.race:
         trials += _raced_out(state, known, best, task.seeds)
     launched: list[int] = []
     while isinstance(decision := strategy.decide(trials), Launch):
         # One at a time: the first seed of a candidate that diverges saves the others.
         rung, seed = decision.replicas[0]
-        trials.append(
-            _ended(_training(state, rung, seed, f"launched {len(launched)}"), best, task.metric.mode)
-        )
+        trials.append(ended(_training(state, rung, seed, f"launched {len(launched)}")))
         launched.append(rung)
     return launched
 
@@ -73,14 +78,17 @@ def _training(state: SearchState, rung: int, seed: int, name: str) -> Trial:
     return Trial(f"{_MADE_UP}{name}", TrialSpec(state.search, rung, seed, {}))
 
 
-def _ended(trial: Trial, best: int | None, mode: Mode) -> Trial:
-    good = Finished(-1e300 if mode == "min" else 1e300)
-    return replace(
-        trial,
-        id=trial.id if trial.id.startswith(_MADE_UP) else f"{_MADE_UP}{trial.id}",
-        curve=trial.curve or (Evaluation(0, 0.0),),
-        outcome=good if trial.spec.rung == best else Diverged(0),
-    )
+def _ended(trial: Trial, best: int | None, mode: Mode, bold: bool) -> Trial:
+    """The training as it must go for the search to end soonest if a rung is the best one."""
+    begun = trial.curve[:1] or (Evaluation(0, 0.0),)
+    rung = trial.spec.rung
+    outcome: Outcome = Diverged(0)
+    if rung == best:
+        outcome = Finished(-1e300 if mode == "min" else 1e300)
+    elif bold and best is not None and rung < best:
+        outcome = Finished(begun[0].value)
+    name = trial.id if trial.id.startswith(_MADE_UP) else f"{_MADE_UP}{trial.id}"
+    return replace(trial, id=name, curve=begun, outcome=outcome)
 
 
 def _hopeful(strategy: Strategy) -> Strategy:

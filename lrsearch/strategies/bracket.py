@@ -18,15 +18,16 @@ from lrsearch.strategies.decision import (
     Stop,
     Wait,
 )
-from lrsearch.strategies.hopeless import cause_of, far_probe
+from lrsearch.strategies.hopeless import examine
 from lrsearch.strategies.standing import Standing, State, standing_behind, standing_of
 from lrsearch.trial import Mode, Take, Trial
 
 _ROUNDING = 1e-12
 """By how much, relatively, a sum must be larger to count as larger: means are rounded, and equal ones tie."""
-_NOT_ASKED = "its lower neighbour is too bold already"
-_TOO_BOLD = (State.DIVERGED, State.DEAD)
-_NOTHING_LEARNED = (State.SLOW, State.FLAT, *_TOO_BOLD)
+_NOT_ASKED = "its lower neighbour diverged"
+_NOTHING_LEARNED = (State.SLOW, State.FLAT, State.DEAD, State.DIVERGED)
+_LEVEL = 0.1
+"""Of what the best has gained: a rung that is behind it by less is level with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,8 @@ class Bracket:
 
     Where larger is ``bold``, as a learning rate is, a rung that diverged or was damaged says "too high" and never
     "worse below": it does not close the lower side, so the walk goes on below it (``standing.State`` has the table).
-    The paper would stop there. For the same reason the upper first guess is left out where the lower one is too
-    bold, and what lies above such a rung is tried last while nothing has learned. ``hopeless`` ends what no rate can
-    cure.
+    The paper would stop there. For the same reason the upper first guess is left out where the lower one diverged, and
+    what lies above such a rung is tried last while nothing has learned. ``hopeless`` ends what no rate can cure.
 
     What cannot change the choice is not trained: the other seeds of a candidate of which one diverged, and, where
     no value of the metric is below ``lower_bound``, those of a candidate whose first seeds alone already make
@@ -65,21 +65,30 @@ class Bracket:
         begun = self.within_limits(trials)
         candidates = self.asked(begun)
         settled = self.settled(candidates)
-        stops = {rung: _NOT_ASKED for rung in begun if rung not in candidates} | settled
-        if running := [(trial.id, why) for rung, why in stops.items() for trial in begun[rung].running]:
-            return Stop(tuple(running))
         known = self._known(candidates, settled)
+        hopeful = not self.none_learned(known)
+        stops = {rung: _NOT_ASKED for rung in begun if rung not in candidates} | settled
+        if running := [
+            (trial.id, why)
+            for rung, why in stops.items()
+            for trial in begun[rung].running
+            # While nothing has learned, first seeds are evidence: which ones there are must not hang on timing.
+            if hopeful or trial.spec.seed > 0 or rung not in candidates
+        ]:
+            return Stop(tuple(running))
         step = self.next_step(known)
-        if self.none_learned(known):
-            if cause := self.cause_of(begun, known):
-                still = any(candidate.running for candidate in candidates.values())
-                return Wait() if still else Done(NoneLearned(cause))
-            far = far_probe(begun, self.mode)
-            if far is not None and far not in known and far >= self.lowest:
-                step = (far,)
+        if not hopeful:
+            if any(t.spec.seed == 0 for rung in settled for t in candidates[rung].running):
+                return Wait()
+            match self.examine(candidates, known):
+                case Cause() as cause:
+                    still = any(candidate.running for candidate in candidates.values())
+                    return Wait() if still else Done(NoneLearned(cause))
+                case int() as probe:
+                    return Launch(((probe, 0),)) if 0 in missing_seeds(candidates, probe, 1) else Wait()
         if not isinstance(step, tuple):
             return Done(step)
-        if self.none_learned(known) and not {*step} <= {*self.first_guesses(known)}:
+        if not hopeful and not {*step} <= {*self.first_guesses(known)}:
             wanted = self._probes(candidates, step)
         else:
             wanted = [(rung, seed) for rung in step for seed in missing_seeds(candidates, rung, self.seeds)]
@@ -109,13 +118,13 @@ class Bracket:
     def asked(self, candidates: Mapping[int, Candidate]) -> Mapping[int, Candidate]:
         """Return the candidates without an upper first guess that was not needed.
 
-        Both guesses begin at once, where there is room. Whether the upper one had ended when the lower one showed
-        that it is too bold must decide nothing: so it counts only once nothing below has learned.
+        Both guesses begin at once, where there is room. Whether the upper one had ended when the lower one diverged
+        must decide nothing: so it counts only once nothing below has learned.
         """
         start, upper = candidates.get(self.start), self.start + 1
         if upper not in candidates or start is None or not start.complete(self.seeds):
             return candidates
-        if not self._says_too_bold(self.standing_of(start)):
+        if not self._diverged(self.standing_of(start)):
             return candidates
         below = self.known({rung: candidate for rung, candidate in candidates.items() if rung < self.start})
         if len(below) == self.start - self.lowest and self.best_of(below) is None:
@@ -141,9 +150,10 @@ class Bracket:
         """Return how a candidate stands that is known to be worse before all its seeds have finished."""
         return standing_behind(candidate, self.mode, self.take)
 
-    def cause_of(self, candidates: Mapping[int, Candidate], known: Mapping[int, Standing]) -> Cause | None:
-        """Return what keeps every rate from learning, where none has learned and that is plain."""
-        return cause_of(candidates, known, self.mode, self.take, self.bold)
+    def examine(self, candidates: Mapping[int, Candidate], known: Mapping[int, Standing]) -> Cause | int | None:
+        """Return what keeps every rate from learning where none has, or a rung to train one seed at to be sure."""
+        limits = self.lowest, self.highest
+        return examine(candidates, known, self.mode, self.take, self.bold, self.start, limits)
 
     def settled(self, candidates: Mapping[int, Candidate]) -> dict[int, str]:
         """Give the candidates that can no longer be chosen though seeds of them are not trained, with the reason."""
@@ -185,8 +195,12 @@ class Bracket:
             return NoneLearned() if outward is None else (outward,)
         if missing := tuple(rung for rung in self.beside(best) if rung not in known):
             return missing
-        below = best - 1
+        below, level = best - 1, 0
         while below in known and not self._closes_below(known[below]):
+            # Rungs that froze where the best did may be dead with it, or all as good: one below them tells.
+            level += self._is_level(known[below], known[best])
+            if level > 1:
+                break
             below -= 1
         if below not in known and below >= self.lowest:
             return (below,)
@@ -198,9 +212,9 @@ class Bracket:
         return Bracketed(best, None if below == best - 1 else below)
 
     def first_guesses(self, known: Mapping[int, Standing]) -> tuple[int, ...]:
-        """Return the start and, unless that is known to be too bold, the rung above, as far as the limits go."""
-        too_bold = self._says_too_bold(known[self.start]) if self.start in known else False
-        guesses = (self.start,) if too_bold else (self.start, self.start + 1)
+        """Return the start and, unless that diverged, the rung above, as far as the limits go."""
+        diverged = self._diverged(known[self.start]) if self.start in known else False
+        guesses = (self.start,) if diverged else (self.start, self.start + 1)
         return tuple(rung for rung in guesses if rung <= self.highest)
 
     def best_of(self, known: Mapping[int, Standing]) -> int | None:
@@ -233,18 +247,22 @@ class Bracket:
         )
         return Stop(stops) if stops else None
 
-    def _says_too_bold(self, standing: Standing) -> bool:
-        return self.bold and standing.state in _TOO_BOLD
+    def _diverged(self, standing: Standing) -> bool:
+        return self.bold and standing.state is State.DIVERGED
 
     def _closes_below(self, standing: Standing) -> bool:
         return standing.state.closes_below or not self.bold
 
+    def _is_level(self, standing: Standing, best: Standing) -> bool:
+        if standing.mean is None or best.mean is None:
+            return False
+        return self.sign * (standing.mean - best.mean) <= _LEVEL * best.gain
+
     def _outward(self, known: Mapping[int, Standing]) -> list[int]:
         """The rungs in the order in which they are tried while none has learned."""
-        bold = min(
-            (rung for rung, standing in known.items() if self._says_too_bold(standing)), default=self.highest
-        )
-        return sorted(self._alternately(), key=lambda rung: rung > bold)
+        bold = min((rung for rung, s in known.items() if self._diverged(s)), default=self.highest)
+        # Of what lies above one that diverged, the upper first guess counts last (``asked``).
+        return sorted(self._alternately(), key=lambda rung: (rung > bold, rung > bold and rung > self.start))
 
     def _alternately(self) -> Iterator[int]:
         for distance in range(max(self.start - self.lowest, self.highest - self.start) + 1):

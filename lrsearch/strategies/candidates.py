@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, count, takewhile
+from itertools import combinations, count, pairwise, takewhile
 
 from lrsearch.averages import mean_of
 from lrsearch.strategies.curves import LEARNED_BY as LEARNED_BY
 from lrsearch.trial import Diverged, Failed, Finished, Mode, Stopped, Trial
 
-_TELLING = 3
-"""Different values of a curve: one before training, and two that it came to."""
+_TELLING = 6
+"""Evaluations that two seeds must have alike: even of an accuracy over 20 examples not one pair in 1,000 has them."""
 
 
 @dataclass(frozen=True)
@@ -122,29 +122,29 @@ def all_alike(candidates: Collection[Candidate]) -> bool:
 def seeds_alike(candidates: Collection[Candidate], mode: Mode) -> tuple[int, int] | None:
     """Return two seeds that trained exactly alike wherever both ended, so that they are one; None without such.
 
-    It must show on a candidate that learned, by curves that tell trainings apart: equal ends (accuracy at chance, a
-    loss of exactly 0) prove nothing.
+    It must show on candidates that learned, by evaluations enough that are equal and moved: equal ends (accuracy at
+    chance, a loss of exactly 0) prove nothing, nor do a few values of an accuracy over twenty examples.
     """
     equal: dict[tuple[int, int], bool] = {}
-    shown: set[tuple[int, int]] = set()
+    shown: defaultdict[tuple[int, int], int] = defaultdict(int)
     for candidate in candidates:
-        ended = {
-            seed: t
-            for seed, t in sorted(candidate.replicas.items())
-            if isinstance(t.outcome, Finished | Diverged)
-        }
-        learned = Candidate(candidate.rung, ended).learned(mode)
-        for (one, own), (other, its) in combinations(ended.items(), 2):
+        own_end = {s: t for s, t in candidate.replicas.items() if isinstance(t.outcome, Finished | Diverged)}
+        learned = Candidate(candidate.rung, own_end).learned(mode)
+        for (one, own), (other, its) in combinations(sorted(own_end.items()), 2):
             same = own.outcome == its.outcome and _content(own) == _content(its)
             equal[one, other] = equal.get((one, other), True) and same
-            if same and learned and tells_apart(own):
-                shown.add((one, other))
-    return min((pair for pair in shown if equal[pair]), default=None)
+            shown[one, other] += _moves(own) if same and learned else 0
+    return min((pair for pair in shown if equal[pair] and shown[pair] >= _TELLING), default=None)
+
+
+def _moves(trial: Trial) -> int:
+    """How many evaluations differ from the one before, iteration 0 left out: there dead trainings differ too."""
+    return sum(before.value != after.value for before, after in pairwise(trial.curve[1:]))
 
 
 def tells_apart(trial: Trial) -> bool:
     """Whether a curve has values enough that another training would not have the same by chance."""
-    return len({evaluation.value for evaluation in trial.curve}) >= _TELLING
+    return _moves(trial) > 0
 
 
 def _content(trial: Trial) -> list[tuple[int, float, dict[str, float]]]:

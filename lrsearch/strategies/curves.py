@@ -1,7 +1,9 @@
 """What a training's curve shows beside its end: damage, steady progress, and evidence that no rate will help.
 
 Curves are read as losses, lower being better, the first before any update. They are read in four equal stretches, so
-that neither the noise of one evaluation nor how often one evaluates decides; one with fewer evaluations shows nothing.
+that neither the noise of one evaluation nor how often one evaluates decides; of two or three evaluations the first and
+the last stand for the halves, and one alone shows nothing. Losses that are all above 0 are read by their logarithms: a
+perplexity that begins at 10,000 has not stopped falling when it goes from 112 to 97.
 """
 
 import math
@@ -14,6 +16,7 @@ from lrsearch.trial import Take
 
 LEARNED_BY = 0.01
 """How much better than before the first iteration a metric must end to count as learned, as a fraction of that."""
+_STRETCHES = 4
 _ROSE = 0.1
 """Of what a training had gained: losing more of it again is damage."""
 _FROZE = 0.005
@@ -33,14 +36,18 @@ def is_damaged(losses: Sequence[float], take: Take = "last") -> bool:
         losses: before the first update, then at each evaluation.
         take: which evaluation decides; where that is the best one, what was lost again does not matter.
     """
+    least = LEARNED_BY * abs(losses[0])
+    if min(losses) > 0:
+        losses, least = [math.log(loss) for loss in losses], LEARNED_BY
     first, rest = losses[0], losses[1:]
     stretches = _stretches(rest)
     if stretches is None or not math.isfinite(first):
         return False
-    least, error = LEARNED_BY * abs(first), _error_of_a_stretch(rest)
+    error = _error_of_a_stretch(rest)
     *earlier, last = stretches
     if take == "last":
-        if last - first >= max(least, error):
+        # The noise of the first evaluation counts too.
+        if last - first >= max(least, error + ERRORS * _noise(rest)):
             return True
         gain = first - min(earlier)
         if gain >= least and last - min(earlier) > max(_ROSE * gain, error):
@@ -55,10 +62,12 @@ def is_steady(losses: Sequence[float]) -> bool:
     stretches = _stretches(rest)
     if stretches is None or not math.isfinite(first):
         return False
-    fall = stretches[0] - stretches[-1]
+    fall, error = stretches[0] - stretches[-1], _error_of_a_stretch(rest)
     return (
-        all(later < earlier for earlier, later in pairwise(stretches))
-        and fall > _error_of_a_stretch(rest)
+        len(rest) >= _STRETCHES
+        and stretches[0] <= first + error  # one that came back from a spike has made no progress yet
+        and all(later < earlier for earlier, later in pairwise(stretches))
+        and fall > error
         and fall >= (first - stretches[-1]) / 2
     )
 
@@ -71,7 +80,8 @@ def moves_away(losses: Sequence[float]) -> bool:
         return False
     rise, first_half = rest[-1] - first, stretches[1] - first
     return (
-        rise >= LEARNED_BY * abs(first)
+        len(rest) >= _STRETCHES
+        and rise >= LEARNED_BY * abs(first)
         and first < stretches[0]
         and all(later > earlier for earlier, later in pairwise(stretches))
         and stretches[3] - stretches[1] <= first_half
@@ -82,7 +92,7 @@ def moves_away(losses: Sequence[float]) -> bool:
 def turns_back(losses: Sequence[float]) -> bool:
     """Whether a training was better in between than at its beginning and its end, and smoothly became worse again."""
     first, rest = losses[0], losses[1:]
-    if _stretches(rest) is None or not math.isfinite(first):
+    if len(rest) < _STRETCHES or not math.isfinite(first):
         return False
     least = max(LEARNED_BY * abs(first), ERRORS * _noise(rest))
     best = min(rest)
@@ -105,20 +115,22 @@ def improved(losses: Sequence[float]) -> bool:
 
 def _stretches(rest: Sequence[float]) -> tuple[float, ...] | None:
     count = len(rest)
-    if count < 4:
-        return None
-    return tuple(mean_of(rest[i * count // 4 : (i + 1) * count // 4]) for i in range(4))
+    if count < _STRETCHES:
+        return (rest[0], rest[0], rest[-1], rest[-1]) if count > 1 else None
+    return tuple(mean_of(rest[i * count // _STRETCHES : (i + 1) * count // _STRETCHES]) for i in range(_STRETCHES))
 
 
 def _noise(rest: Sequence[float]) -> float:
     """The standard deviation of an evaluation, by second differences, from which trends cancel; by their median, so
-    that a jump does not count as noise."""
+    that a jump does not count as noise. Of fewer than three evaluations nothing is known."""
+    if len(rest) < 3:
+        return 0.0
     bends = [abs(rest[i] / 2 - rest[i + 1] + rest[i + 2] / 2) for i in range(len(rest) - 2)]
     return 2 * median(bends) / _SECOND_DIFFERENCES
 
 
 def _error_of_a_stretch(rest: Sequence[float]) -> float:
-    return ERRORS * _noise(rest) / math.sqrt(len(rest) / 4)
+    return ERRORS * _noise(rest) / math.sqrt(max(1.0, len(rest) / _STRETCHES))
 
 
 def _way(losses: Sequence[float]) -> float:

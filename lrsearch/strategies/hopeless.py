@@ -1,81 +1,94 @@
 """Evidence that no rate of the ladder will learn, so that a search ends early and says what is wrong instead."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from lrsearch.strategies.candidates import Candidate
 from lrsearch.strategies.curves import improved, moves_away, turns_back
 from lrsearch.strategies.decision import Cause
 from lrsearch.strategies.standing import Standing, State
-from lrsearch.trial import Diverged, Finished, Mode, Stopped, Take, Trial
+from lrsearch.trial import Diverged, Finished, Mode, Take, Trial
 
-_RUNGS = 3
-"""On how many rungs the same must be seen."""
-_NEARLY = 0.9
-"""Of the longest training."""
-_FAR = 4
-"""Rungs of two decades: what happens at the same evaluation so far apart is not the rate's doing."""
+_SHOWN = {Cause.WRONG_MODE: 3, Cause.TURNS_BACK: 3, Cause.NOT_FINITE: 2}
+"""On how many rungs the same must be seen before it is tried far from them."""
+_FAR_BELOW, _FAR_ABOVE, _NEAR = 7, 4, 4
+"""Rungs to where a suspicion is tried: over three decades down, two up; and the fewest that say anything."""
 
 
-def cause_of(
-    candidates: Mapping[int, Candidate], known: Mapping[int, Standing], mode: Mode, take: Take, bold: bool
-) -> Cause | None:
-    """Return what keeps every rate from learning, where that is plain; None where it is not.
+def examine(
+    candidates: Mapping[int, Candidate],
+    known: Mapping[int, Standing],
+    mode: Mode,
+    take: Take,
+    bold: bool,
+    start: int,
+    limits: tuple[int, int],
+) -> Cause | int | None:
+    """Return what keeps every rate from learning, a rung at which one training will tell, or None.
+
+    Evidence is the first seed of each rung that ended on its own. A suspicion is tried far from where it arose, since
+    rates that lie beside each other may all be too high (or too low): where the metric improves there, it was wrong.
 
     Args:
-        candidates: by rung, none of which has learned.
+        candidates: by rung, none of which is known to have learned.
         known: how those stand that are decided.
         mode: whether the metric is to be low or high.
         take: which evaluation decides.
         bold: whether larger is bolder on the ladder.
+        start: the rung where the search began.
+        limits: the lowest and the highest rung.
     """
-    firsts = [trial for c in candidates.values() if (trial := c.replicas.get(0)) is not None and trial.curve]
-    if any(isinstance(trial.outcome, Finished) and improved(_losses(trial, mode)) for trial in firsts):
+    firsts = {rung: t for rung, c in candidates.items() if (t := c.replicas.get(0)) is not None and t.curve}
+    curves = {rung: _losses(t, mode) for rung, t in firsts.items() if isinstance(t.outcome, Finished)}
+    if any(map(improved, curves.values())):
         return None  # its other seeds may tell
-    # What was not asked for any more may have been stopped: late enough, it shows what it would have come to.
-    trained = [trial for trial in firsts if isinstance(trial.outcome, Finished | Stopped)]
-    longest = max((trial.iterations for trial in trained), default=0)
-    curves = [_losses(trial, mode) for trial in trained if trial.iterations >= _NEARLY * longest]
-    # What a rate killed moves neither smoothly away nor smoothly back, so it does not count, and hides nothing.
-    if sum(map(moves_away, curves)) >= _RUNGS:
-        return Cause.WRONG_MODE
-    if take == "last" and sum(map(turns_back, curves)) >= _RUNGS:
-        return Cause.TURNS_BACK
-    if any(max(rungs) - min(rungs) >= _FAR for rungs in _ended_at_once(candidates, mode)):
-        return Cause.NOT_FINITE
-    if bold and _nothing_between(known):
-        return Cause.TOO_SHORT
-    return None
+    for cause, rungs in _suspicions(firsts, curves, mode, take):
+        near = sorted(rungs, key=lambda rung: (abs(rung - start), rung))[: _SHOWN[cause]]
+        probes = _probes(cause, near, limits)
+        if len(near) < _SHOWN[cause] or not probes:
+            continue
+        if untried := [rung for rung in probes if not _has_ended(candidates, rung)]:
+            return untried[0]
+        # That a far rung is dead, or too slow, does not speak against the others; but what is not finite must be so.
+        if cause is not Cause.NOT_FINITE or {*probes} <= {*rungs}:
+            return cause
+    return Cause.TOO_SHORT if bold and _nothing_between(known) else None
 
 
-def far_probe(candidates: Mapping[int, Candidate], mode: Mode) -> int | None:
-    """Return a rung two decades below others that improved and then were not finite at the same evaluation.
+def _suspicions(
+    firsts: Mapping[int, Trial], curves: Mapping[int, Sequence[float]], mode: Mode, take: Take
+) -> Iterator[tuple[Cause, Collection[int]]]:
+    """Yield what rungs show, with these. What a rate killed shows none of it, and hides nothing."""
+    yield Cause.WRONG_MODE, [rung for rung, losses in curves.items() if moves_away(losses)]
+    if take == "last":
+        yield Cause.TURNS_BACK, [rung for rung, losses in curves.items() if turns_back(losses)]
+    at_once: defaultdict[int, list[int]] = defaultdict(list)
+    for rung, trial in firsts.items():
+        if isinstance(trial.outcome, Diverged) and len(trial.curve) > 1 and improved(_losses(trial, mode)):
+            at_once[trial.outcome.iteration].append(rung)
+    for rungs in at_once.values():
+        yield Cause.NOT_FINITE, rungs
 
-    One training there tells whether the rate is to blame, or the metric. None where nothing raises the question.
-    """
-    for rungs in _ended_at_once(candidates, mode):
-        if len(rungs) > 1 and (far := max(rungs) - _FAR) < min(rungs):
-            return far
-    return None
+
+def _probes(cause: Cause, near: Sequence[int], limits: tuple[int, int]) -> list[int]:
+    """The rungs at which a suspicion is tried, as far as the limits go; none where they leave no room."""
+    lowest, highest = limits
+    below = max(lowest, min(near, default=lowest) - _FAR_BELOW)
+    if not near or min(near) - below < _NEAR:
+        return []
+    above = min(highest, max(near) + _FAR_ABOVE)
+    # What is too slow may become worse first, too.
+    return [below, above] if cause is Cause.WRONG_MODE and above > max(near) else [below]
+
+
+def _has_ended(candidates: Mapping[int, Candidate], rung: int) -> bool:
+    trial = candidates[rung].replicas.get(0) if rung in candidates else None
+    return trial is not None and isinstance(trial.outcome, Finished | Diverged)
 
 
 def _losses(trial: Trial, mode: Mode) -> Sequence[float]:
     sign = 1 if mode == "min" else -1
     return [sign * evaluation.value for evaluation in trial.curve]
-
-
-def _ended_at_once(candidates: Mapping[int, Candidate], mode: Mode) -> Collection[Collection[int]]:
-    """The rungs of trainings that had improved when they were not finite any more, by the evaluation where that was."""
-    rungs: defaultdict[int, set[int]] = defaultdict(set)
-    for rung, candidate in candidates.items():
-        for trial in candidate.replicas.values():
-            if (
-                isinstance(trial.outcome, Diverged)
-                and len(trial.curve) > 1
-                and improved(_losses(trial, mode))
-            ):
-                rungs[trial.outcome.iteration].add(rung)
-    return rungs.values()
 
 
 def _nothing_between(known: Mapping[int, Standing]) -> bool:

@@ -13,7 +13,7 @@ from itertools import accumulate
 from lrsearch.averages import mean_of
 from lrsearch.strategies.bracket import Bracket, missing_seeds
 from lrsearch.strategies.candidates import Candidate
-from lrsearch.strategies.decision import Decision, Done, Launch, NoneLearned, Skip, Stop, Wait
+from lrsearch.strategies.decision import Cause, Decision, Done, Launch, NoneLearned, Skip, Stop, Wait
 from lrsearch.strategies.margins import MARGINS, Margins
 from lrsearch.strategies.standing import Standing
 from lrsearch.trial import Trial
@@ -105,8 +105,12 @@ class _Field:
         ending, best = self.bracket.next_step(self.decided), self._best_so_far()
         if not isinstance(ending, tuple) and (isinstance(ending, NoneLearned) or ending.rung == best):
             return Done(ending)
-        if not self._alive() and (cause := self.bracket.cause_of(self.candidates, self._so_far)):
-            return Done(NoneLearned(cause))
+        if not self._alive():
+            match self.bracket.examine(self.candidates, self._so_far):
+                case Cause() as cause:
+                    return Done(NoneLearned(cause))
+                case int() as probe:
+                    return Launch(((probe, 0),)) if 0 in missing_seeds(self.candidates, probe, 1) else Wait()
         wanted = self._wanted()
         return Launch(wanted) if wanted else Wait()
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 from lrsearch.averages import deviation_of, mean_of
 from lrsearch.strategies.candidates import Candidate
@@ -53,12 +54,16 @@ class Standing:
 
     state: State
     mean: float | None = None
+    gain: float = 0.0
+    """How much better the mean ended than it began, of one that may be chosen."""
 
     def left_behind(self) -> "Standing":
         """Return the standing of one that no longer counts as a contender; what was damaged stays so."""
         return BEHIND if self.state.closes_below else Standing(_WITHOUT_CHOICE.get(self.state, self.state))
 
 
+_LOOKED_AT = 10
+"""Seeds whose curves are looked at: with hundreds of them it would take long."""
 _WITHOUT_CHOICE = {State.DAMAGED: State.DEAD}
 BEHIND = Standing(State.BEHIND)
 
@@ -66,15 +71,14 @@ BEHIND = Standing(State.BEHIND)
 def standing_of(candidate: Candidate, mode: Mode, take: Take) -> Standing:
     """Return how a candidate stands of which a seed diverged, or all have finished.
 
-    Damage of one that learned is read off its first seed alone: where it cannot be chosen the others need not be
-    trained. Of one that did not learn, all seeds must show it.
+    One that learned is damaged if any of its seeds is; one that did not learn died if all did.
     """
     if candidate.diverged:
         return Standing(State.DIVERGED)
     if candidate.learned(mode):
-        return Standing(
-            State.DAMAGED if _first_is_damaged(candidate, mode, take) else State.LEARNED, candidate.mean
-        )
+        assert candidate.mean is not None, "what learned has a mean"
+        state = State.DAMAGED if _is_damaged(candidate, mode, take) else State.LEARNED
+        return Standing(state, candidate.mean, abs(candidate.initial - candidate.mean))
     curves = list(candidate.losses(mode))
     if _ended_worse(curves) or all(is_damaged(losses, take) for losses in curves):
         return Standing(State.DEAD)
@@ -85,11 +89,11 @@ def standing_behind(candidate: Candidate, mode: Mode, take: Take) -> Standing:
     """Return how a candidate stands that is known to be worse than another before all its seeds have finished."""
     if candidate.diverged:
         return Standing(State.DIVERGED)
-    return Standing(State.DEAD) if _first_is_damaged(candidate, mode, take) else BEHIND
+    return Standing(State.DEAD) if _is_damaged(candidate, mode, take) else BEHIND
 
 
-def _first_is_damaged(candidate: Candidate, mode: Mode, take: Take) -> bool:
-    return is_damaged(next(candidate.losses(mode)), take)
+def _is_damaged(candidate: Candidate, mode: Mode, take: Take) -> bool:
+    return any(is_damaged(losses, take) for losses in islice(candidate.losses(mode), _LOOKED_AT))
 
 
 def _ended_worse(curves: Collection[Sequence[float]]) -> bool:

@@ -89,7 +89,7 @@ def test_above_a_start_that_diverged_the_other_first_guess_is_not_trained() -> N
     assert BRACKET.decide(ended(0, None)) == Launch(((-1, 0),))
     running = trial(1, 0, None)
     assert BRACKET.decide([*ended(0, None), running]) == Stop(
-        ((running.id, "its lower neighbour is too bold already"),)
+        ((running.id, "its lower neighbour diverged"),)
     )
 
 

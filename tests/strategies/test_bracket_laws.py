@@ -58,8 +58,10 @@ def test_there_are_37200_outcomes() -> None:
 
 
 @pytest.mark.parametrize("start", range(RUNGS))
-def test_to_have_died_says_what_to_have_diverged_says(start: int) -> None:
+def test_to_have_died_says_what_to_have_diverged_says_once_something_learned(start: int) -> None:
     for outcome in WITH_DEAD:
+        if outcome[start].mean is None:
+            continue
         diverged = {rung: DIVERGED if s == DEAD else s for rung, s in outcome.items()}
         assert walk(bracket_from(start), outcome) == walk(bracket_from(start), diverged)
 

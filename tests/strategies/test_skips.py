@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walks import EVALUATIONS, INITIAL, SEARCH, Losses, at_evaluations, walk
 
-from lrsearch.strategies import Bracket, Bracketed, Candidate, Ending, NoneLearned, Standing, State
+from lrsearch.strategies import Bracket, Bracketed, Candidate, Cause, Ending, NoneLearned, Standing, State
 from lrsearch.strategies.standing import standing_of
 from lrsearch.trial import Diverged, Evaluation, Finished, Trial, TrialSpec
 
@@ -34,9 +34,12 @@ class Whole:
             for rung in step:
                 candidates[rung] = Candidate(rung, {s: self.trained(losses, rung, s) for s in range(SEEDS)})
                 known[rung] = standing_of(candidates[rung], self.mode, "last")
-                if rung == self.start and known[rung].state in (State.DIVERGED, State.DEAD):
+                if rung == self.start and known[rung].state is State.DIVERGED:
                     break  # the other first guess lies above it
-            if bracket.none_learned(known) and (cause := bracket.cause_of(candidates, known)):
+            while bracket.none_learned(known) and isinstance(probe := bracket.examine(candidates, known), int):
+                candidates[probe] = Candidate(probe, {0: self.trained(losses, probe, 0)})
+            if bracket.none_learned(known) and (cause := bracket.examine(candidates, known)):
+                assert isinstance(cause, Cause)
                 step = NoneLearned(cause)
                 break
         return step, sum(t.iterations for c in candidates.values() for t in c.replicas.values())
