@@ -25,7 +25,8 @@ from lrsearch.trial import Mode, Take, Trial
 _ROUNDING = 1e-12
 """By how much, relatively, a sum must be larger to count as larger: means are rounded, and equal ones tie."""
 _NOT_ASKED = "its lower neighbour diverged"
-_NOTHING_LEARNED = (State.SLOW, State.FLAT, State.DEAD, State.DIVERGED)
+_SEVERAL = 4
+"""Rungs that seem to have learned, and may all owe it to noise, before the best of them is taken."""
 _LEVEL = 0.1
 """Of what the best has gained: a rung that is behind it by less is level with it."""
 
@@ -191,8 +192,11 @@ class Bracket:
             return missing
         best = self.best_of(known)
         if best is None:
-            outward = next((rung for rung in self._outward(known) if rung not in known), None)
-            return NoneLearned() if outward is None else (outward,)
+            if (outward := next((r for r in self._outward(known) if r not in known), None)) is not None:
+                return (outward,)
+            best = self.best_of(known, unsure=True)
+        if best is None:
+            return NoneLearned()
         if missing := tuple(rung for rung in self.beside(best) if rung not in known):
             return missing
         below, level = best - 1, 0
@@ -217,9 +221,16 @@ class Bracket:
         guesses = (self.start,) if diverged else (self.start, self.start + 1)
         return tuple(rung for rung in guesses if rung <= self.highest)
 
-    def best_of(self, known: Mapping[int, Standing]) -> int | None:
-        """Return the rung with the best mean, the lower one of equals; None if none may be chosen."""
-        return self.lowest_mean({rung: s.mean for rung, s in known.items() if s.mean is not None})
+    def best_of(self, known: Mapping[int, Standing], unsure: bool = False) -> int | None:
+        """Return the rung with the best mean, the lower one of equals; None if none may be chosen.
+
+        Where all that seem to have learned may owe it to noise, they do not count, ``unsure`` or until there are
+        several: then noise is all that can be had.
+        """
+        learned = {rung: s.mean for rung, s in known.items() if s.mean is not None}
+        if not unsure and len(learned) < _SEVERAL and not any(known[rung].sure for rung in learned):
+            return None
+        return self.lowest_mean(learned)
 
     def lowest_mean(self, means: Mapping[int, float]) -> int | None:
         """Return the rung of the best of some means, the lower one of equals; None without any."""
@@ -227,7 +238,8 @@ class Bracket:
 
     def none_learned(self, known: Mapping[int, Standing]) -> bool:
         """Whether something is known, and nothing that may be chosen."""
-        return bool(known) and all(standing.state in _NOTHING_LEARNED for standing in known.values())
+        behind = any(standing.state is State.BEHIND for standing in known.values())
+        return bool(known) and not behind and self.best_of(known) is None
 
     def beside(self, rung: int) -> tuple[int, ...]:
         """Give a rung's neighbours within the limits."""

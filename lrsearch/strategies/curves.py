@@ -113,6 +113,19 @@ def improved(losses: Sequence[float]) -> bool:
     return gain > 0 and gain >= LEARNED_BY * abs(losses[0])
 
 
+def chance_gain(losses: Sequence[float], seeds: int, take: Take = "last") -> float:
+    """Return what the mean gain of so many trainings like this one may be by the noise of their evaluations alone.
+
+    That is two standard errors; where the best evaluation of each decides, as much more as the best of its draws lies
+    above their mean. 0 where a curve is too short to show its noise.
+    """
+    rest = losses[1:]
+    if len(rest) < _STRETCHES:
+        return 0.0
+    luck = math.sqrt(2 * math.log(len(rest))) if take == "best" else 0.0
+    return _noise(rest) * (2 * math.sqrt(2 / seeds) + luck)
+
+
 def _stretches(rest: Sequence[float]) -> tuple[float, ...] | None:
     count = len(rest)
     if count < _STRETCHES:

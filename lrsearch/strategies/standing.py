@@ -11,7 +11,7 @@ from itertools import islice
 
 from lrsearch.averages import deviation_of, mean_of
 from lrsearch.strategies.candidates import Candidate
-from lrsearch.strategies.curves import ERRORS, LEARNED_BY, is_damaged, is_steady
+from lrsearch.strategies.curves import ERRORS, LEARNED_BY, chance_gain, is_damaged, is_steady
 from lrsearch.trial import Mode, Take
 
 
@@ -56,6 +56,8 @@ class Standing:
     mean: float | None = None
     gain: float = 0.0
     """How much better the mean ended than it began, of one that may be chosen."""
+    sure: bool = True
+    """Whether the noise of evaluations alone would not explain that gain."""
 
     def left_behind(self) -> "Standing":
         """Return the standing of one that no longer counts as a contender; what was damaged stays so."""
@@ -78,7 +80,9 @@ def standing_of(candidate: Candidate, mode: Mode, take: Take) -> Standing:
     if candidate.learned(mode):
         assert candidate.mean is not None, "what learned has a mean"
         state = State.DAMAGED if _is_damaged(candidate, mode, take) else State.LEARNED
-        return Standing(state, candidate.mean, abs(candidate.initial - candidate.mean))
+        gain, curves = abs(candidate.initial - candidate.mean), islice(candidate.losses(mode), _LOOKED_AT)
+        by_chance = mean_of([chance_gain(losses, len(candidate.values), take) for losses in curves])
+        return Standing(state, candidate.mean, gain, sure=gain > by_chance)
     curves = list(candidate.losses(mode))
     if _ended_worse(curves) or all(is_damaged(losses, take) for losses in curves):
         return Standing(State.DEAD)
