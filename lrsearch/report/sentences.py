@@ -146,7 +146,9 @@ def _none_learned(task: Task, state: SearchState) -> str:
         case Cause.NOT_FINITE:
             at = _not_finite_at(state)
             why = f"{metric} improves and then is NaN or infinite at iteration {at}, at rates a factor of 100 apart"
-            remedy = "this is the metric, the data or the schedule, not the learning rate: see what happens there"
+            remedy = (
+                "this is the metric, the data or the schedule, not the learning rate: see what happens there"
+            )
         case Cause.TOO_SHORT:
             slow = max(
                 v for v, c in zip(values, candidates_of(state.trials).values(), strict=True) if not c.diverged

@@ -151,7 +151,9 @@ class Bracket:
         """Return how a candidate stands that is known to be worse before all its seeds have finished."""
         return standing_behind(candidate, self.mode, self.take)
 
-    def examine(self, candidates: Mapping[int, Candidate], known: Mapping[int, Standing]) -> Cause | int | None:
+    def examine(
+        self, candidates: Mapping[int, Candidate], known: Mapping[int, Standing]
+    ) -> Cause | int | None:
         """Return what keeps every rate from learning where none has, or a rung to train one seed at to be sure."""
         limits = self.lowest, self.highest
         return examine(candidates, known, self.mode, self.take, self.bold, self.start, limits)
@@ -224,11 +226,12 @@ class Bracket:
     def best_of(self, known: Mapping[int, Standing], unsure: bool = False) -> int | None:
         """Return the rung with the best mean, the lower one of equals; None if none may be chosen.
 
-        Where all that seem to have learned may owe it to noise, they do not count, ``unsure`` or until there are
-        several: then noise is all that can be had.
+        Where all that seem to have learned may owe it to noise, they count only if ``unsure``, or once there are
+        several: then noise is all that can be had. But of the best evaluations of dead trainings all seem to have.
         """
         learned = {rung: s.mean for rung, s in known.items() if s.mean is not None}
-        if not unsure and len(learned) < _SEVERAL and not any(known[rung].sure for rung in learned):
+        several = len(learned) >= _SEVERAL and self.take == "last"
+        if not unsure and not several and not any(known[rung].sure for rung in learned):
             return None
         return self.lowest_mean(learned)
 

@@ -130,7 +130,9 @@ def _stretches(rest: Sequence[float]) -> tuple[float, ...] | None:
     count = len(rest)
     if count < _STRETCHES:
         return (rest[0], rest[0], rest[-1], rest[-1]) if count > 1 else None
-    return tuple(mean_of(rest[i * count // _STRETCHES : (i + 1) * count // _STRETCHES]) for i in range(_STRETCHES))
+    return tuple(
+        mean_of(rest[i * count // _STRETCHES : (i + 1) * count // _STRETCHES]) for i in range(_STRETCHES)
+    )
 
 
 def _noise(rest: Sequence[float]) -> float:

@@ -88,9 +88,7 @@ def test_while_nothing_learned_a_rung_gets_its_other_seeds_once_the_first_has_no
 def test_above_a_start_that_diverged_the_other_first_guess_is_not_trained() -> None:
     assert BRACKET.decide(ended(0, None)) == Launch(((-1, 0),))
     running = trial(1, 0, None)
-    assert BRACKET.decide([*ended(0, None), running]) == Stop(
-        ((running.id, "its lower neighbour diverged"),)
-    )
+    assert BRACKET.decide([*ended(0, None), running]) == Stop(((running.id, "its lower neighbour diverged"),))
 
 
 @pytest.mark.parametrize("upper", [0.4, 2.3, None])

@@ -36,7 +36,9 @@ class Whole:
                 known[rung] = standing_of(candidates[rung], self.mode, "last")
                 if rung == self.start and known[rung].state is State.DIVERGED:
                     break  # the other first guess lies above it
-            while bracket.none_learned(known) and isinstance(probe := bracket.examine(candidates, known), int):
+            while bracket.none_learned(known) and isinstance(
+                probe := bracket.examine(candidates, known), int
+            ):
                 candidates[probe] = Candidate(probe, {0: self.trained(losses, probe, 0)})
             if bracket.none_learned(known) and (cause := bracket.examine(candidates, known)):
                 assert isinstance(cause, Cause)
