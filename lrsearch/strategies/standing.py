@@ -80,8 +80,8 @@ def standing_of(candidate: Candidate, mode: Mode, take: Take) -> Standing:
     if candidate.learned(mode):
         assert candidate.mean is not None, "what learned has a mean"
         state = State.DAMAGED if _is_damaged(candidate, mode, take) else State.LEARNED
-        gain, curves = abs(candidate.initial - candidate.mean), islice(candidate.losses(mode), _LOOKED_AT)
-        by_chance = mean_of([chance_gain(losses, len(candidate.values), take) for losses in curves])
+        gain, some = abs(candidate.initial - candidate.mean), islice(candidate.losses(mode), _LOOKED_AT)
+        by_chance = mean_of([chance_gain(losses, len(candidate.values), take) for losses in some])
         return Standing(state, candidate.mean, gain, sure=gain > by_chance)
     curves = list(candidate.losses(mode))
     if _ended_worse(curves) or all(is_damaged(losses, take) for losses in curves):
