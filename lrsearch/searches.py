@@ -155,11 +155,13 @@ def state_of(
         decision = Stop(tuple((trial.id, SEEDS_ALIKE) for trial in surplus))
     verdict = None
     if isinstance(decision, Done):
-        looks_at = _looks(task)
+        looks_at, asked = _looks(task), current
         if not isinstance(searched, Compared):
-            current = _asked(strategy, current)
-        counted = [trial for trial in current if trial.spec.seed < looks_at[look]]
+            asked = _asked(strategy, current)
+        counted = [trial for trial in asked if trial.spec.seed < looks_at[look]]
         verdict = judge(search, searched, decision.ending, counted, task.metric.mode, task.settings, looks_at)
+        unasked = sum(trial.iterations for trial in current) - sum(trial.iterations for trial in asked)
+        verdict = replace(verdict, iterations=verdict.iterations + unasked)
         if searched.proposed is not None:
             verdict = replace(verdict, iterations=verdict.iterations + searched.proposed.iterations)
     return SearchState(search, searched, current, others, (), decision, verdict, alike)

@@ -226,6 +226,8 @@ def _mark(
         return Mark.STOPPED
     if state.verdict and state.searched.ladder.value(candidate.rung) in state.verdict.ties:
         return Mark.TIE
+    if state.verdict and all(row.rung != candidate.rung for row in state.verdict.rows):
+        return Mark.LEFT
     if not candidate.learned(task.metric.mode):
         return Mark.DID_NOT_LEARN
     if candidate.rung in skips or (state.verdict and not candidate.complete(task.seeds)):

@@ -4,10 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lrsearch.searches import SearchState, strategy_of, task_of
-from lrsearch.strategies import Assessment, Ending, Launch, Resolve, Strategy, candidates_of
-from lrsearch.task.entries import is_bolder_upward
+from lrsearch.strategies import (
+    Assessment,
+    Bracket,
+    Ending,
+    Launch,
+    Race,
+    Resolve,
+    Screen,
+    Strategy,
+    candidates_of,
+)
 from lrsearch.task.model import Mode, Task
-from lrsearch.trial import Diverged, Evaluation, Finished, Outcome, Trial, TrialSpec
+from lrsearch.trial import Diverged, Evaluation, Finished, Trial, TrialSpec
 
 _MADE_UP = "made up "
 """What the ids of trainings begin with that nobody made."""
@@ -21,9 +30,9 @@ def trainings_ended(state: SearchState) -> int:
 def trainings_left(task: Task, state: SearchState) -> int:
     """Count the trainings that must yet end before the search can: running ones, and the fewest that follow.
 
-    It is a lower bound for a search that finds something, reached if one of the candidates in hand, or the next, is the
-    best, of each above it the first seed diverges, and the one below is too slow. One that gives up early may take
-    fewer. A search that has ended has none left.
+    It is a lower bound, reached if one of the candidates in hand, or the next, is the best, of each other one the first
+    seed diverges, and that is enough to close its side. A search that gives up early may take fewer. One that has ended
+    has none left.
     """
     if state.verdict is not None:
         return 0
@@ -32,6 +41,7 @@ def trainings_left(task: Task, state: SearchState) -> int:
     known = _without_failures(state)
     running = sum(not trial.ended for trial in known)
     decision = strategy.decide(known)
+    strategy = _where_all_close(strategy)
     if_none_learns = _launched_if_best(task, state, strategy, known, None)
     in_hand = [trial.spec.rung for trial in known]
     hoped_for = {*in_hand}
@@ -48,21 +58,24 @@ def _launched_if_best(
     task: Task, state: SearchState, strategy: Strategy, known: Sequence[Trial], best: int | None
 ) -> list[int]:
     """The rungs of the trainings that follow if ``best`` turns out best and all else not known yet diverges."""
-    bold = is_bolder_upward(state.search.hyperparameter, state.searched.ladder_name)
-
-    def ended(trial: Trial) -> Trial:
-        return _ended(trial, best, task.metric.mode, bold)
-
-    trials = [trial if trial.ended else ended(trial) for trial in known]
+    trials = [trial if trial.ended else _ended(trial, best, task.metric.mode) for trial in known]
     if task.settings.race:
         trials += _raced_out(state, known, best, task.seeds)
     launched: list[int] = []
+    start = state.searched.ladder.rung(state.searched.guess)
     while isinstance(decision := strategy.decide(trials), Launch):
         # One at a time: the first seed of a candidate that diverges saves the others.
         rung, seed = decision.replicas[0]
-        trials.append(ended(_training(state, rung, seed, f"launched {len(launched)}")))
-        launched.append(rung)
+        trials.append(_ended(_training(state, rung, seed, f"launched {len(trials)}"), best, task.metric.mode))
+        # Where the start diverges the rung above it is not asked for, unless nothing below learns.
+        unasked = rung == start + 1 and any(t.spec.rung == start and _diverged(t) for t in trials)
+        if not unasked or best in (rung, None):
+            launched.append(rung)
     return launched
+
+
+def _diverged(trial: Trial) -> bool:
+    return isinstance(trial.outcome, Diverged)
 
 
 def _raced_out(state: SearchState, known: Sequence[Trial], best: int | None, seeds: int) -> list[Trial]:
@@ -78,17 +91,14 @@ def _training(state: SearchState, rung: int, seed: int, name: str) -> Trial:
     return Trial(f"{_MADE_UP}{name}", TrialSpec(state.search, rung, seed, {}))
 
 
-def _ended(trial: Trial, best: int | None, mode: Mode, bold: bool) -> Trial:
-    """The training as it must go for the search to end soonest if a rung is the best one."""
-    begun = trial.curve[:1] or (Evaluation(0, 0.0),)
-    rung = trial.spec.rung
-    outcome: Outcome = Diverged(0)
-    if rung == best:
-        outcome = Finished(-1e300 if mode == "min" else 1e300)
-    elif bold and best is not None and rung < best:
-        outcome = Finished(begun[0].value)
-    name = trial.id if trial.id.startswith(_MADE_UP) else f"{_MADE_UP}{trial.id}"
-    return replace(trial, id=name, curve=begun, outcome=outcome)
+def _ended(trial: Trial, best: int | None, mode: Mode) -> Trial:
+    good = Finished(-1e300 if mode == "min" else 1e300)
+    return replace(
+        trial,
+        id=trial.id if trial.id.startswith(_MADE_UP) else f"{_MADE_UP}{trial.id}",
+        curve=trial.curve or (Evaluation(0, 0.0),),
+        outcome=good if trial.spec.rung == best else Diverged(0),
+    )
 
 
 def _hopeful(strategy: Strategy) -> Strategy:
@@ -106,6 +116,23 @@ def _hopeful(strategy: Strategy) -> Strategy:
         return weighed[evidence]
 
     return replace(strategy, assess=assess)
+
+
+def _where_all_close(strategy: Strategy) -> Strategy:
+    """The strategy on a ladder where nothing says that a rung is too high: that takes fewest trainings."""
+    match strategy:
+        case Bracket():
+            return replace(strategy, bold=False)
+        case Race():
+            return replace(strategy, bracket=replace(strategy.bracket, bold=False))
+        case Screen():
+            confirm = _where_all_close(strategy.confirm)
+            assert isinstance(confirm, Bracket | Race)
+            return replace(strategy, confirm=confirm)
+        case Resolve():
+            bracket = replace(strategy.bracket, bold=False)
+            return replace(strategy, first=_where_all_close(strategy.first), bracket=bracket)
+    return strategy
 
 
 def _without_failures(state: SearchState) -> list[Trial]:

@@ -125,6 +125,8 @@ def _none_learned(task: Task, state: SearchState) -> str:
     assert isinstance(state.verdict.ending, NoneLearned)
     values = [state.searched.ladder.value(rung) for rung in candidates_of(state.trials)]
     metric, span = task.metric.name, f"from {value_text(min(values))} to {value_text(max(values))}"
+    other: Mode = "max" if task.metric.mode == "min" else "min"
+    finished = [candidate for candidate in candidates_of(state.trials).values() if candidate.mean is not None]
     why, remedy = "", ""
     match state.verdict.ending.cause:
         case Cause.ALIKE:
@@ -134,7 +136,6 @@ def _none_learned(task: Task, state: SearchState) -> str:
             remedy = f"{name} seems not to be used: give it to the optimizer ({read} in a loop), "
             remedy += "or report a finer metric"
         case Cause.WRONG_MODE:
-            other: Mode = "max" if task.metric.mode == "min" else "min"
             why = f"{metric} moves smoothly the other way at every rate that did not kill the training"
             remedy = f"did you mean metric.mode: {other}?"
         case Cause.TURNS_BACK:
@@ -157,7 +158,8 @@ def _none_learned(task: Task, state: SearchState) -> str:
             remedy = "train longer (budget.iterations), or search with a warm-up (recipe.warmup)"
         case None:
             why = f"none of the {len(values)} candidates {span} ended 1 % better than it began"
-            remedy = (
+            away = finished and all(candidate.learned(other) for candidate in finished)
+            remedy = f"but all that finished changed the other way: did you mean metric.mode: {other}?" if away else (
                 "check the workload's data and loss, train longer (budget.iterations), "
                 f"or widen {limits_key(state.search)}"
             )

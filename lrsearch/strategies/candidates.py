@@ -104,7 +104,8 @@ class Candidate:
         if mean is None:
             return False
         gain = self.initial - mean if mode == "min" else mean - self.initial
-        return gain > 0 and gain >= by * abs(self.initial)
+        # Where nothing is known of its beginning that is infinite, and so is any gain.
+        return gain > 0 and (by == 0 or gain >= by * abs(self.initial))
 
 
 def all_alike(candidates: Collection[Candidate]) -> bool:

@@ -82,7 +82,7 @@ def check(run: Run, every: int) -> None:
     assert trainings_left(run.task, run.coordinator.states[0]) == 0
 
 
-def test_it_is_exact_once_only_the_neighbours_run():
+def test_it_is_a_lower_bound_once_only_the_neighbours_run():
     run = Run(sgd_from(0.1), workers=3)
     run.go(evaluations=150)
     state = run.coordinator.states[0]
@@ -90,8 +90,10 @@ def test_it_is_exact_once_only_the_neighbours_run():
     before = trainings_ended(state)
 
     def loss(spec: TrialSpec, iteration: int) -> float:
-        return nan if spec.rung in (-3, 0) and iteration else valley(spec, iteration)
+        return nan if spec.rung == 0 and iteration else valley(spec, iteration)
 
     run.loss = loss
     run.go()
-    assert trainings_ended(run.coordinator.states[0]) == before + left
+    # It reckons with a seed of each neighbour that diverges; the lower one closes its side with all three.
+    assert left >= 2
+    assert trainings_ended(run.coordinator.states[0]) >= before + left

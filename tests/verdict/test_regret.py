@@ -1,5 +1,8 @@
 """The bound on regret: against SciPy, by simulation, and the laws that it keeps."""
 
+
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,7 +35,8 @@ tables = st.integers(2, 5).flatmap(
 laws = tables.map(lambda rows: dict(enumerate(sorted(rows, key=sum))))
 
 
-def candidates(table: Table) -> dict[int, Candidate]:
+def candidates(table: Table, mode: Mode = "min") -> dict[int, Candidate]:
+    initial = np.inf if mode == "min" else -np.inf
     search = SearchId("sgd", "lr")
     return {
         rung: Candidate(
@@ -41,7 +45,7 @@ def candidates(table: Table) -> dict[int, Candidate]:
                 seed: Trial(
                     f"{rung}/{seed}",
                     TrialSpec(search, rung, seed, {"lr": 0.1}),
-                    (Evaluation(0, 99.0),),
+                    (Evaluation(0, initial),),
                     Finished(value),
                 )
                 for seed, value in enumerate(row)
@@ -52,7 +56,7 @@ def candidates(table: Table) -> dict[int, Candidate]:
 
 
 def lost(table: Table, mode: Mode = "min", confidence: float = 0.95) -> dict[int, float]:
-    chosen, *others = candidates(table).values()
+    chosen, *others = candidates(table, mode).values()
     return losses(chosen, {rival.rung: rival for rival in others}, mode, confidence)
 
 
@@ -71,7 +75,8 @@ def test_one_rival_is_the_paired_t_test() -> None:
     test = stats.ttest_rel(own / own.mean(), other / other.mean())
     error = found.allowance(0.95)[0] / stats.t.ppf(0.95, 3)
     assert test.df == found.freedom
-    assert error == pytest.approx((own / own.mean() - other / other.mean()).std(ddof=1) / 2)
+    variance = (own / own.mean() - other / other.mean()).var(ddof=1)
+    assert error == pytest.approx(np.sqrt(variance * (1 + variance / 2)) / 2)
 
 
 def test_without_ratios_one_rival_is_the_paired_t_test() -> None:
@@ -194,7 +199,8 @@ def test_a_noisy_neighbour_hardly_widens_the_bound_to_a_quiet_one(noise: float) 
 def test_a_high_metric_is_bounded_as_a_fraction_of_the_best() -> None:
     table: Table = {0: [0.90, 0.91, 0.89], 1: [0.89, 0.91, 0.90]}
     own, other = np.array(table[0]), np.array(table[1])
-    allowance = stats.t.ppf(0.95, 2) * (own / own.mean() - other / other.mean()).std(ddof=1) / 3**0.5
+    variance = (own / own.mean() - other / other.mean()).var(ddof=1)
+    allowance = stats.t.ppf(0.95, 2) * np.sqrt(variance * (1 + variance / 2) / 3)
     assert lost(table, "max")[1] == pytest.approx(1 - np.exp(-allowance))
 
 
@@ -209,8 +215,36 @@ def test_equal_metrics_lose_nothing() -> None:
     }
 
 
-def test_a_metric_without_size_bounds_nothing() -> None:
-    assert lost({0: [-1.0, 1.0], 1: [0.5, 0.5]}) == {}
+def test_a_choice_of_no_size_is_compared_by_that_of_its_largest_rival() -> None:
+    found = lost({0: [-0.1, 0.1], 1: [0.9, 1.1], 2: [0.4, 0.6]})
+    assert found == lost({0: [-1.0, 1.0], 1: [9.0, 11.0], 2: [4.0, 6.0]})
+    assert found[1] == pytest.approx(-1.0, abs=1e-4), "no noise in the difference to this one, nor to the other"
+
+
+@pytest.mark.parametrize("size", [1e300, 1.7e308])
+def test_metrics_of_any_size_are_compared(size: float) -> None:
+    found = lost({0: [0.3, 0.31, 0.3], 1: [size, 0.98 * size, size]})
+    assert found[1] < 0
+
+
+def test_where_seeds_spread_as_widely_as_their_mean_the_bound_is_wider_than_to_first_order() -> None:
+    wild, calm = [0.2, 1.0, 1.8], [1.3, 1.2, 1.1]
+    found = compare(np.array(wild), np.array([calm]), "min", as_ratios=True)
+    first_order = (np.array(wild) / 1.0 - np.array(calm) / 1.2).var(ddof=1)
+    assert found.variance[0] == pytest.approx(first_order * (1 + first_order / 2))
+
+
+@pytest.mark.parametrize(("began", "doubtful"), [(2.0, False), (0.9, True)])
+def test_a_rival_that_ended_no_better_than_it_began_is_worse_only_beyond_doubt(began: float, doubtful: bool) -> None:
+    table: Table = {0: [0.30, 0.33, 0.27], 1: [0.9, 1.3, 0.7], 2: [0.5, 0.55, 0.45]}
+    chosen, *others = candidates(table).values()
+    rivals = {}
+    for rival in others:
+        begun = (Evaluation(0, began),)
+        rivals[rival.rung] = Candidate(rival.rung, {s: replace(t, curve=begun) for s, t in rival.replicas.items()})
+    plain, found = lost(table), losses(chosen, rivals, "min")
+    assert (found[1] > plain[1]) is doubtful
+    assert found[2] == plain[2]
 
 
 LOOKS = (3, 5, 8, 10)

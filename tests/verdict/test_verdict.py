@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from lrsearch.strategies import AtLimit, Bracketed, NoneLearned
+from lrsearch.strategies import AtLimit, Bracketed, NoneLearned, candidates_of
 from lrsearch.task.model import Mode, Prefer, Searched, SearchSettings
 from lrsearch.trial import Diverged, Evaluation, Finished, SearchId, Stopped, Trial, TrialSpec
 from lrsearch.verdict import Verdict, judge
+from lrsearch.verdict.learning import did_not_learn
 
 SEARCH = SearchId("sgd", "lr")
 SEARCHED = Searched(0.1, "lr", (1e-8, 1e3))
@@ -152,9 +153,36 @@ def test_a_preferred_one_that_is_not_the_best_costs_a_larger_bound() -> None:
     assert largest.regret_at_most > best.regret_at_most > 0
 
 
-def test_a_lone_candidate_that_learned_loses_nothing_to_those_trained() -> None:
+def test_of_a_lone_candidate_that_learned_nothing_is_claimed() -> None:
     verdict = verdict_of({-3: [2.3, 2.3, 2.3], -2: [0.3, 0.31, 0.32], -1: [None, 2.3, 2.3]}, rung=-2)
-    assert (verdict.regret_at_most, verdict.ties) == (0.0, ())
+    assert (verdict.regret_at_most, verdict.ties, verdict.resolved) == (None, (), False)
+
+
+def test_where_no_seed_makes_a_difference_nothing_is_claimed() -> None:
+    verdict = verdict_of({-3: [0.1, 0.1, 0.1], -2: [0.0, 0.0, 0.0], -1: [0.1, 0.1, 0.1]}, rung=-2)
+    assert (verdict.regret_at_most, verdict.ties, verdict.resolved) == (None, (), False)
+
+
+@pytest.mark.parametrize("rivals", [(-1,), (-3, -1)])
+def test_what_is_exactly_equal_ties(rivals: tuple[int, ...]) -> None:
+    verdict = verdict_of({-2: [0.3, 0.31, 0.32]} | {rung: [0.3, 0.31, 0.32] for rung in rivals}, rung=-2)
+    assert verdict.ties == tuple(SEARCHED.ladder.value(rung) for rung in rivals)
+
+
+@pytest.mark.parametrize(
+    ("ends", "rival"),
+    [
+        ([2.3001, 2.3002, 2.3], False),  # 2.277 is a gain of 1 %
+        ([2.30, 2.31, 2.29], True),  # three seeds say little
+        ([2.1, 2.9, 2.2], True),
+        ([2.27, 2.29, 2.275], True),
+        ([2.3, 2.3, 2.3], False),
+        ([1e5, 3e6, 2e5], True),  # wild, and far behind all the same
+    ],
+)
+def test_only_what_surely_did_not_learn_is_no_rival(ends: list[float | None], rival: bool) -> None:
+    (candidate,) = candidates_of(trials_of({-1: ends})).values()
+    assert did_not_learn(candidate, "min") is not rival
 
 
 def test_where_a_race_ended_a_neighbour_there_is_no_bound() -> None:
