@@ -1,6 +1,7 @@
 """``lrsearch.search``: what it finds is what a task file finds, it goes on, and it leaves the process as it was."""
 
 import importlib.util
+import itertools
 import linecache
 import os
 import signal
@@ -46,6 +47,9 @@ def train(trial):
 """
 
 
+CELLS = itertools.count()
+
+
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A module of the user's, imported, in a folder where the process stands."""
@@ -68,7 +72,7 @@ def search(train: Callable[..., Any], **changed: Any) -> lrsearch.Verdicts:
 def in_a_notebook(source: str, kept: bool = True) -> Callable[..., Any]:
     """What a cell defines: it lies in no file that could be imported. IPython keeps its text, a shell does not."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    cell = f"<cell {len(linecache.cache)}>"
+    cell = f"<cell {next(CELLS)}>"  # never that of another, whose text may still be kept
     if kept:
         linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
     exec(compile(source, cell, "exec"), names)
