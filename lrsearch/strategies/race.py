@@ -6,7 +6,7 @@ the same initial weights, the same batches, the same sample in the evaluations.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
@@ -139,7 +139,8 @@ class _Field:
         if not candidate.complete(self.seeds):
             return self.bracket.standing_behind(candidate)
         standing = self.bracket.standing_of(candidate)
-        return standing.left_behind() if candidate.rung in self.out else standing
+        # A race goes by what leads, be it by chance.
+        return standing.left_behind() if candidate.rung in self.out else replace(standing, sure=True)
 
     @property
     def _so_far(self) -> dict[int, Standing]:
