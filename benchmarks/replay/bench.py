@@ -97,7 +97,9 @@ def main() -> None:
     defaults = [row for row in rows if row["method"] == DEFAULT]
     for row in defaults:
         if other := round((1 - row["same_choice"]) * row["searches"]):
-            print(f"{row['recording']}: {other} of {row['searches']} choices are not the paper's; {row['worse']} worse")
+            print(
+                f"{row['recording']}: {other} of {row['searches']} choices are not the paper's; {row['worse']} worse"
+            )
     if wrong := [row["recording"] for row in defaults if row["worse"]]:
         sys.exit(f"error: the default chose worse than the paper's procedure on {', '.join(wrong)}")
     if defaults and np.mean([row["iterations_mean"] for row in defaults]) > _MOST:

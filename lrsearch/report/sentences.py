@@ -159,9 +159,13 @@ def _none_learned(task: Task, state: SearchState) -> str:
         case None:
             why = f"none of the {len(values)} candidates {span} ended 1 % better than it began"
             away = finished and all(candidate.learned(other) for candidate in finished)
-            remedy = f"but all that finished changed the other way: did you mean metric.mode: {other}?" if away else (
-                "check the workload's data and loss, train longer (budget.iterations), "
-                f"or widen {limits_key(state.search)}"
+            remedy = (
+                f"but all that finished changed the other way: did you mean metric.mode: {other}?"
+                if away
+                else (
+                    "check the workload's data and loss, train longer (budget.iterations), "
+                    f"or widen {limits_key(state.search)}"
+                )
             )
     return f"{state.search}: nothing chosen, since {why}; {remedy}{'' if remedy.endswith('?') else '.'}"
 

@@ -120,7 +120,9 @@ def _known_at(
 ) -> dict[int, Standing]:
     """What is known at a look: what was admitted by all its seeds, what was left behind as worse."""
     left_behind = {rung: s.left_behind() for rung, s in before.items() if rung not in admitted}
-    return left_behind | {rung: s for rung, s in bracket.known(candidates).items() if rung not in left_behind}
+    known = {rung: s for rung, s in bracket.known(candidates).items() if rung not in left_behind}
+    # That they may owe their gain to noise was weighed before there was a look.
+    return left_behind | {rung: replace(standing, sure=True) for rung, standing in known.items()}
 
 
 def _decide(

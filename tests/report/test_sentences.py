@@ -93,7 +93,10 @@ def test_nothing_learned_says_what_to_try():
 
 
 def test_a_metric_that_went_the_other_way_at_every_candidate_says_so():
-    run = Run(sgd(0.1, (0.03, 0.3)), loss=lambda spec, i: 0.1 + (0.7 + 0.01 * spec.rung + 0.001 * spec.seed) * i / 5000)
+    run = Run(
+        sgd(0.1, (0.03, 0.3)),
+        loss=lambda spec, i: 0.1 + (0.7 + 0.01 * spec.rung + 0.001 * spec.seed) * i / 5000,
+    )
     assert said(run.go()) == (
         "sgd/lr: nothing chosen, since none of the 3 candidates from 0.03 to 0.3 ended 1 % better than it began; "
         "but all that finished changed the other way: did you mean metric.mode: max?"

@@ -202,7 +202,10 @@ def test_only_the_pictures_load_matplotlib():
 
 
 def test_a_race_that_saved_nothing_says_so():
-    run = Run(sgd(0.1, (0.1, 0.3), settings=SearchSettings(race=True)), lambda spec, i: 2 - (1 + spec.seed / 1e6) * i / 5000).go()
+    run = Run(
+        sgd(0.1, (0.1, 0.3), settings=SearchSettings(race=True)),
+        lambda spec, i: 2 - (1 + spec.seed / 1e6) * i / 5000,
+    ).go()
     assert "30,000 iterations, 300 s of training; 0 iterations saved." in printed(
         explain(run.task, run.states().values())
     )

@@ -1,6 +1,5 @@
 """The bound on regret: against SciPy, by simulation, and the laws that it keeps."""
 
-
 from dataclasses import replace
 
 import numpy as np
@@ -218,7 +217,9 @@ def test_equal_metrics_lose_nothing() -> None:
 def test_a_choice_of_no_size_is_compared_by_that_of_its_largest_rival() -> None:
     found = lost({0: [-0.1, 0.1], 1: [0.9, 1.1], 2: [0.4, 0.6]})
     assert found == lost({0: [-1.0, 1.0], 1: [9.0, 11.0], 2: [4.0, 6.0]})
-    assert found[1] == pytest.approx(-1.0, abs=1e-4), "no noise in the difference to this one, nor to the other"
+    assert found[1] == pytest.approx(-1.0, abs=1e-4), (
+        "no noise in the difference to this one, nor to the other"
+    )
 
 
 @pytest.mark.parametrize("size", [1e300, 1.7e308])
@@ -235,13 +236,17 @@ def test_where_seeds_spread_as_widely_as_their_mean_the_bound_is_wider_than_to_f
 
 
 @pytest.mark.parametrize(("began", "doubtful"), [(2.0, False), (0.9, True)])
-def test_a_rival_that_ended_no_better_than_it_began_is_worse_only_beyond_doubt(began: float, doubtful: bool) -> None:
+def test_a_rival_that_ended_no_better_than_it_began_is_worse_only_beyond_doubt(
+    began: float, doubtful: bool
+) -> None:
     table: Table = {0: [0.30, 0.33, 0.27], 1: [0.9, 1.3, 0.7], 2: [0.5, 0.55, 0.45]}
     chosen, *others = candidates(table).values()
     rivals = {}
     for rival in others:
         begun = (Evaluation(0, began),)
-        rivals[rival.rung] = Candidate(rival.rung, {s: replace(t, curve=begun) for s, t in rival.replicas.items()})
+        rivals[rival.rung] = Candidate(
+            rival.rung, {s: replace(t, curve=begun) for s, t in rival.replicas.items()}
+        )
     plain, found = lost(table), losses(chosen, rivals, "min")
     assert (found[1] > plain[1]) is doubtful
     assert found[2] == plain[2]
