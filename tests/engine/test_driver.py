@@ -40,9 +40,7 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
     task = write(tmp_path / "sent")
     with ExitStack() as stack:
         checkpoints = tmp_path / "studies/valley/checkpoints"
-        drives = stack.enter_context(
-            driving(task, identity_of(task), checkpoints, "run-1", tmp_path / "sent")
-        )
+        drives = stack.enter_context(driving(task, identity_of(task), checkpoints, "run-1", tmp_path / "sent"))
         yield replace(drives, host="head")
 
 
