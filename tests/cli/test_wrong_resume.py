@@ -64,6 +64,7 @@ KEYED: dict[str, tuple[Any, str]] = {
     "metric.examples": (10, "metric.examples was null, is 10"),
     "metric.curve_examples": (10, "metric.curve_examples was null, is 10"),
     "metric.window": (2, "metric.window was 1, is 2"),
+    "metric.take": ("best", 'metric.take was not given, is "best"'),
     "recipe.schedule": ("CosineAnnealingLR", "recipe.schedule was "),
     "recipe.schedule.name": ({"name": "LinearLR", "start_factor": 1.0, "end_factor": 0.5}, "recipe.schedule was "),
     "recipe.schedule.*": ({"name": "CosineAnnealingLR", "T_max": 30}, "recipe.schedule was "),
