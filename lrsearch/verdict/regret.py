@@ -191,18 +191,28 @@ def moderated(variances: Array, offsets: Integers, seeds: int) -> tuple[Array, A
     article 3, equation 1), a fixed number, since no one search has pairs enough to estimate it. Where only one side
     has a rival its variance is no more typical than any other, and each pair has its own alone.
     """
-    below, above = (np.where(side, np.abs(offsets), np.inf) for side in (offsets < 0, offsets > 0))
-    nearest = np.stack([below.argmin(axis=-1), above.argmin(axis=-1)], axis=-1)
-    # Where a side has none its first index is that of any other; the only neighbour then counts twice.
-    missing = np.stack([np.isinf(below).all(axis=-1), np.isinf(above).all(axis=-1)], axis=-1)
-    nearest = np.where(missing, nearest[..., ::-1], nearest)
-    beside = np.take_along_axis(variances, nearest, axis=-1)
     freedom = seeds - 1
-    least = _QUIETEST * beside.mean(axis=-1, keepdims=True) + np.finfo(np.float64).tiny
-    bias = scipy.special.digamma(freedom / 2) - np.log(freedom / 2)
-    typical = np.exp(np.log(np.maximum(beside, least)).mean(axis=-1, keepdims=True) - bias)
-    prior = np.where(missing.any(axis=-1, keepdims=True), 0, PRIOR_FREEDOM)
+    typical = unbiased_mean(beside(variances, offsets), freedom)
+    prior = np.where(_sides(offsets) == 2, PRIOR_FREEDOM, 0)
     return (freedom * variances + prior * typical) / (freedom + prior), typical
+
+
+def beside(variances: Array, offsets: Integers) -> Array:
+    """Return the variances of the nearest rivals below and above, [..., 2]; where one side has none the other's twice.
+
+    Args as for ``moderated``.
+    """
+    distances = [np.where(side, np.abs(offsets), np.inf) for side in (offsets < 0, offsets > 0)]
+    nearest = np.stack([distance.argmin(axis=-1) for distance in distances], axis=-1)
+    missing = np.stack([np.isinf(distance).all(axis=-1) for distance in distances], axis=-1)
+    return np.take_along_axis(variances, np.where(missing, nearest[..., ::-1], nearest), axis=-1)
+
+
+def unbiased_mean(variances: Array, freedom: int) -> Array:
+    """Return the geometric mean of variances [..., pairs], as [..., 1], free of bias for normal noise."""
+    least = _QUIETEST * variances.mean(axis=-1, keepdims=True) + np.finfo(np.float64).tiny
+    bias = scipy.special.digamma(freedom / 2) - np.log(freedom / 2)
+    return np.asarray(np.exp(np.log(np.maximum(variances, least)).mean(axis=-1, keepdims=True) - bias))
 
 
 def _sides(offsets: Integers) -> Integers:
