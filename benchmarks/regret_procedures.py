@@ -80,7 +80,8 @@ def pooled(
     """Return one variance for all: what an additive model leaves over within two rungs; Dunnett's critical value."""
     found = compare(own, others, offsets, mode, as_ratios, doubtful)
     together = np.concatenate([own[..., None, :], others], axis=-2)
-    rest = together / together.mean(axis=-1, keepdims=True) - 1
+    means = together.mean(axis=-1, keepdims=True)
+    rest = together / np.where(means == 0, 1.0, means) - 1
     near = np.concatenate([np.ones((*offsets.shape[:-1], 1), bool), np.abs(offsets) <= 2], axis=-1)
     inside = np.where(near[..., None], rest, np.nan)
     rest = inside - np.nanmean(inside, axis=-2, keepdims=True)
