@@ -307,7 +307,8 @@ class Coordinator:
         while True:
             running = {t.id: t for t in self._running.values() if t.spec.search == search}
             trials = [*self._ended[search].values(), *running.values()]
-            state = state_of(self._task, search, trials, chosen_values(self._states.values()))
+            chosen = chosen_values(self._states.values())
+            state = state_of(self._task, search, trials, chosen, self._states.get(search))
             self._states[search] = state
             if state.seeds_alike is not None:
                 self.note(f"{search}: {alike_text(state.seeds_alike)}; one seed is trained from here on")

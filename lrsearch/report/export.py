@@ -237,13 +237,13 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> dict[str, Any
     row = verdict.chosen_row
     metrics = {
         name: {"mean": _rounded(end.mean, 6), "std": _rounded(end.std, 6)}
-        for name, end in other_metrics(task, row, state.trials).items()
+        for name, end in other_metrics(task, row, state.evidence).items()
     }
     skips = {
         state.searched.ladder.value(skip.rung): {"seeds": list(skip.seeds), "reason": skip.reason}
         for skip in skips_of(task, state)
     }
-    stopped = {trial.spec.rung for trial in state.trials if isinstance(trial.outcome, Stopped)}
+    stopped = {trial.spec.rung for trial in state.evidence if isinstance(trial.outcome, Stopped)}
     return {
         "verdict": verdict.name,
         "resolved": verdict.resolved,

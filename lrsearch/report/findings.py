@@ -131,7 +131,7 @@ class Finding:
 def findings(task: Task, state: SearchState) -> tuple[Finding, ...]:
     """Give a finding a candidate, lowest rung first, those that are to be trained next included."""
     task = task_of(task, state)
-    candidates = candidates_of(state.trials)
+    candidates = candidates_of(state.evidence)
     best = best_candidate(task, state)
     skips = {skip.rung: skip for skip in skips_of(task, state)}
     rows = (
@@ -177,7 +177,7 @@ def best_candidate(task: Task, state: SearchState) -> Candidate | None:
     These are compared over the seeds that each is to have; before any candidate has all of them, over the fewer
     ones with which the ladder is walked.
     """
-    candidates, task = candidates_of(state.trials), task_of(task, state)
+    candidates, task = candidates_of(state.evidence), task_of(task, state)
     if state.verdict is not None:
         row = state.verdict.chosen_row
         return candidates[row.rung] if row else None
@@ -267,7 +267,7 @@ def iterations_saved(task: Task, state: SearchState) -> int:
     """
     saved = 0
     for skip in skips_of(task, state):
-        replicas = {t.spec.seed: t for t in state.trials if t.spec.rung == skip.rung}
+        replicas = {t.spec.seed: t for t in state.evidence if t.spec.rung == skip.rung}
         diverged = [at for trial in replicas.values() if (at := diverged_at(trial)) is not None]
         whole = max(diverged, default=task.budget.iterations)
         begun = [replicas[seed].iterations if seed in replicas else 0 for seed in skip.seeds]

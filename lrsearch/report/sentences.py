@@ -259,13 +259,13 @@ def seeds_looked_at(task: Task, state: SearchState) -> tuple[int, ...]:
     strategy = strategy_of(task, state)
     if not isinstance(strategy, Resolve):
         return ()
-    return strategy.looks[: strategy.decide_with_look(state.trials)[1] + 1]
+    return strategy.looks[: strategy.decide_with_look(state.evidence)[1] + 1]
 
 
 def _ended_by_heuristic(task: Task, state: SearchState, found: Iterable[Finding]) -> str:
     """Name what was not trained to the end though it might be the best; what is proved worse does not count."""
     plain = replace(task, settings=replace(task.settings, race=False, screen=None, resolve=False))
-    proved = {skip.rung for skip in strategy_of(plain, state).skips(state.trials)}
+    proved = {skip.rung for skip in strategy_of(plain, state).skips(state.evidence)}
     values = [
         value_text(finding.value)
         for finding in found
