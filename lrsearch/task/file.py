@@ -200,6 +200,12 @@ def _search_problems(block: TaskBlock) -> Iterator[Problem]:
             ("search", "race"),
             "search.race compares losses, which are to be low, and metric.mode is max; leave race out",
         )
+    if search.resolve and search.race:
+        yield Problem(
+            ("search", "race"),
+            "search.race ends trainings whose ends search.resolve compares, so that hardly anything would be resolved; "
+            "leave one of them out",
+        )
     seeds = block.seeds
     if not isinstance(seeds, int) and seeds.screen > seeds.confirm:
         yield Problem(

@@ -279,6 +279,11 @@ BAD = [
     (TASK + "search: {prefer: best}\n", ':6:10 search.prefer is "best"; give lowest, largest or smallest'),
     (TASK + "search: {race: 1}\n", ":6:10 search.race is 1; give true or false"),
     (
+        TASK + "search: {race: true, resolve: true}\n",
+        ":6:10 search.race ends trainings whose ends search.resolve compares, so that hardly anything would be resolved; "
+        "leave one of them out",
+    ),
+    (
         TASK + "metric: {mode: max}\nsearch: {race: true}\n",
         ":7:10 search.race compares losses, which are to be low, and metric.mode is max; leave race out",
     ),
