@@ -250,7 +250,11 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> dict[str, Any
         "verdict": verdict.name,
         "resolved": verdict.resolved,
         "regret_at_most": _rounded(verdict.regret_at_most, 4),
-        **({"regret_of": verdict.regret_of} if verdict.regret_of != "value" else {}),
+        **(
+            {"regret_of": verdict.regret_of}
+            if verdict.regret_at_most is not None and verdict.regret_of != "value"
+            else {}
+        ),
         **({"seeds_alike": list(state.seeds_alike)} if state.seeds_alike else {}),
         "mean": _rounded(row.mean, 6) if row else None,
         "std": _rounded(row.std, 6) if row else None,

@@ -113,8 +113,11 @@ def _too_short(verdict: Verdict) -> str:
     measure = verdict.measure
     if measure is None or measure.improved is None or measure.improved >= _LITTLE:
         return ""
-    of = "where it began" if measure.whole is None else "what there was to learn"
-    return f" It learned {percent_text(measure.improved)} of {of}: the budget may be too short to tell."
+    much = percent_text(measure.improved)
+    gained = (
+        f"ended {much} below where it began" if measure.whole is None else f"learned {much} of what there was"
+    )
+    return f" It {gained}, so the budget may be too short to tell."
 
 
 def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
