@@ -19,6 +19,7 @@ from report_runs import (
 from lrsearch.report.numbers import bound_text
 from lrsearch.report.recipe import recipe_text
 from lrsearch.report.sentences import sentence
+from lrsearch.report.series import best_that_may_be
 from lrsearch.task.model import Metric, ParameterGroup, Recipe, Schedule, SearchSettings
 from lrsearch.trial import SearchId, TrialSpec
 
@@ -124,8 +125,6 @@ def test_a_bound_says_of_what(made, words):
 def test_a_rival_that_lost_more_than_was_learned_has_no_percentage():
     run = over_the_ladder(LIKELIHOOD, -10.0, 5.0, 6.0, 10.0, prefer="largest")
     assert "0.01 (worse by more than was learned)" in said(run)
-        said(run)
-    )
 
 
 @pytest.mark.parametrize(
@@ -280,3 +279,27 @@ def test_a_recipe_is_named_whole():
 
 def test_the_usual_recipe_is_not_named():
     assert recipe_text(sgd(0.1, (1e-8, 1e3))) == ""
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        (Metric("loss"), 200.0, 10.0, 1.0, 2.0),
+        (LIKELIHOOD, -350.0, 1050.0, 20.0, 15.0),
+        (ACCURACY, 0.1, 0.96, 0.01, 0.005),
+    ],
+    ids=["value", "learned", "error"],
+)
+def test_the_line_of_the_best_that_may_be_lies_as_far_off_as_is_said(made):
+    """At most so much better than the choice: a loss stays above 0, and an accuracy below 1."""
+    run = over_the_ladder(*made)
+    state = run.states()[SGD]
+    row, amount = state.verdict.chosen_row, state.verdict.loses_at_most
+    assert amount > 0
+    line = best_that_may_be(run.task, state)
+    assert abs(line - row.mean) == pytest.approx(amount)
+    assert line < row.mean if made[0].mode == "min" else line > row.mean
+    if made[0] is ACCURACY:
+        assert (1 - row.mean) / (1 - line) == pytest.approx(1 + state.verdict.regret_at_most)
+    if made[0].name == "loss":
+        assert row.mean / line == pytest.approx(1 + state.verdict.regret_at_most)
