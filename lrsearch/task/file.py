@@ -185,6 +185,13 @@ def _search_problems(block: TaskBlock) -> Iterator[Problem]:
             ("metric", "lower_bound"),
             "metric.lower_bound bounds a metric that is to be low, and metric.mode is max; leave it out",
         )
+    if metric.kind == "accuracy" and metric.mode == "min":
+        given = "" if "mode" in metric.model_fields_set else " unless given"
+        yield Problem(
+            ("metric", "kind"),
+            f"metric.kind is accuracy, which is to be high, and metric.mode is min{given}; write mode: max, or leave "
+            "kind out",
+        )
     if (
         metric.take == "best"
         and "curve_examples" in metric.model_fields_set
@@ -230,6 +237,7 @@ def _settings(block: TaskBlock) -> SearchSettings:
         max_seeds=search.max_seeds,
         race=search.race,
         screen=None if isinstance(block.seeds, int) else block.seeds.screen,
+        kind=block.metric.kind,
     )
 
 

@@ -225,6 +225,19 @@ BAD = [
         ":6:10 metric.lower_bound is .nan; give a finite number",
     ),
     (
+        TASK + "metric: {mode: max, kind: share}\n",
+        ':6:21 metric.kind is "share"; give accuracy, or leave it out',
+    ),
+    (
+        TASK + "metric: {kind: accuracy}\n",
+        ":6:10 metric.kind is accuracy, which is to be high, and metric.mode is min unless given; write mode: max, or "
+        "leave kind out",
+    ),
+    (
+        TASK + "metric: {mode: min, kind: accuracy}\n",
+        ":6:21 metric.kind is accuracy, which is to be high, and metric.mode is min; write mode: max, or leave kind out",
+    ),
+    (
         TASK + "metric: {mode: max, lower_bound: 0}\n",
         ":6:21 metric.lower_bound bounds a metric that is to be low, and metric.mode is max; leave it out",
     ),

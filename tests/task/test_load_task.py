@@ -92,6 +92,12 @@ def test_what_saves_or_adds_trainings_is_off_unless_given() -> None:
     assert (task.seeds, task.most_seeds, task.metric.lower_bound) == (4, 6, -0.5)
 
 
+def test_what_the_metric_is_belongs_to_what_is_judged() -> None:
+    task = parse_task(SMALLEST + "metric: {name: accuracy, mode: max, kind: accuracy}\n", Path("small.yaml"))
+    assert task.settings == SearchSettings(kind="accuracy")
+    assert task.metric == Metric("accuracy", "max")
+
+
 def test_a_start_left_to_a_range_test_is_open_until_there_is_one() -> None:
     text = SMALLEST.replace("lr: 0.1", "lr: {start: auto}")
     task, search = parse_task(text, Path("small.yaml")), SearchId("sgd", "lr")
