@@ -26,7 +26,9 @@ def lose_one(repetition: Repetition) -> Found:
         until = time.perf_counter() + PATIENCE
         while len(workers(folder)) < 2:
             if (status := driver.ended_within(0.1)) is not None:
-                raise RuntimeError(f"ended with {status} before two workers came; it said {driver.said[-300:]}")
+                raise RuntimeError(
+                    f"ended with {status} before two workers came; it said {driver.said[-300:]}"
+                )
             if time.perf_counter() > until:
                 driver.kill()
                 raise TimeoutError(f"no two workers came; it said {driver.said[-300:]}")
