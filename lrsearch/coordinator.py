@@ -30,7 +30,7 @@ from lrsearch.trial import (
     Trial,
     TrialSpec,
 )
-from lrsearch.verdict import Verdict
+from lrsearch.verdict import Verdict, outside_share
 
 LEFT_OVER = "the search ended without it"
 """Why a replica is stopped that no candidate needs any more."""
@@ -154,7 +154,8 @@ class Coordinator:
         """Record an evaluation of a running replica; give whether to go on training it.
 
         Raises:
-            TrainingError: the metric is below ``metric.lower_bound``; the run ends.
+            TrainingError: the metric is below ``metric.lower_bound``, or no accuracy as ``metric.kind`` says; the run
+                ends.
         """
         before = self._running.get(trial)
         if before is None:
@@ -241,7 +242,10 @@ class Coordinator:
         )
 
     def _check_bound(self, trials: Iterable[Trial]) -> None:
-        """End the run where the metric was below its bound: what was skipped by that was skipped for no reason."""
+        """End the run where the metric was below its bound, or is not what the task says that it is.
+
+        What was skipped by the bound was skipped for no reason.
+        """
         if (found := below_bound(self._task, trials)) is not None:
             trial, low = found
             at = next(e.iteration for e in trial.curve if e.value == low)
@@ -250,6 +254,14 @@ class Coordinator:
                 f"{self._named(trial)}: {metric.name} is {low:.4g} at iteration {at}, below metric.lower_bound, "
                 f"{metric.lower_bound:g}; give a bound that holds or leave it out, and run it again; "
                 "what had ended is kept"
+            )
+
+        if self._task.settings.kind == "accuracy" and (outside := outside_share(trials)) is not None:
+            trial, value = outside
+            raise TrainingError(
+                f"{self._named(trial)}: {self._task.metric.name} is {value:.4g}, no share of right answers (0 to 1, or "
+                "0 to 100 in per cent); mend it or leave out metric.kind: accuracy, and run it again; what had ended "
+                "is kept"
             )
 
     def _named(self, trial: Trial) -> str:
@@ -307,7 +319,8 @@ class Coordinator:
         while True:
             running = {t.id: t for t in self._running.values() if t.spec.search == search}
             trials = [*self._ended[search].values(), *running.values()]
-            state = state_of(self._task, search, trials, chosen_values(self._states.values()))
+            chosen = chosen_values(self._states.values())
+            state = state_of(self._task, search, trials, chosen, self._states.get(search))
             self._states[search] = state
             if state.seeds_alike is not None:
                 self.note(f"{search}: {alike_text(state.seeds_alike)}; one seed is trained from here on")

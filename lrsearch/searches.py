@@ -34,7 +34,7 @@ from lrsearch.strategies import (
 from lrsearch.task.comparison import MEAN_SCALE
 from lrsearch.task.entries import is_bolder_upward
 from lrsearch.task.model import Compared, Searched, Shared, Task
-from lrsearch.trial import Failed, SearchId, Stopped, Trial
+from lrsearch.trial import Diverged, Failed, Finished, SearchId, Stopped, Trial
 from lrsearch.verdict import Verdict, assess, at_scale, judge, mean_scale, scale_of
 
 _TRIED_ALIKE = 4
@@ -52,7 +52,9 @@ class SearchState:
     Attributes:
         search: which search.
         searched: its start, ladder and limits.
-        trials: its trials that count: those trained at the other values that the entry has now.
+        trials: its trials that matter: those trained at the other values that the entry has now.
+        counted: those of them that one worker would have trained so far, one after another, in that order. They alone
+            decide, so that the outcome is the same however many train at once; in a race all trials count.
         others: the entry's other hyperparameters while this one is searched; None until they are all known.
         waiting_for: the searches whose values are not known yet.
         decision: what the strategy decides; None while ``others`` or the start is.
@@ -68,6 +70,12 @@ class SearchState:
     decision: Decision | None
     verdict: Verdict | None
     seeds_alike: tuple[int, int] | None = None
+    counted: tuple[Trial, ...] = ()
+
+    @property
+    def evidence(self) -> tuple[Trial, ...]:
+        """What is shown of the search: all trials while it goes on, those that counted once it has ended."""
+        return self.trials if self.verdict is None else self.counted
 
     @property
     def failures(self) -> tuple[Trial, ...]:
@@ -111,7 +119,11 @@ def survey(task: Task, trials: Iterable[Trial]) -> dict[SearchId, SearchState]:
 
 
 def state_of(
-    task: Task, search: SearchId, trials: Iterable[Trial], chosen: Mapping[SearchId, float]
+    task: Task,
+    search: SearchId,
+    trials: Iterable[Trial],
+    chosen: Mapping[SearchId, float],
+    before: SearchState | None = None,
 ) -> SearchState:
     """Give the state of one search.
 
@@ -120,6 +132,7 @@ def state_of(
         search: which search.
         trials: all its trials on record.
         chosen: the values that other searches chose.
+        before: an earlier state of it, for speed: what counted then counts now.
     """
     searched = task.searches()[search]
     others, waiting_for = _others(task, search, chosen)
@@ -147,34 +160,90 @@ def state_of(
         current = tuple(trial for trial in current if trial.spec.seed == 0)
     task = _as_shown(task, current, alike)
     strategy = strategy_for(task, search)
-    decision, look = (
-        strategy.decide_with_look(current) if isinstance(strategy, Resolve) else (strategy.decide(current), 0)
-    )
-    decision = _unless_unused(task, searched, current, decision)
+    same = before is not None and (before.others, before.seeds_alike) == (others, alike)
+    known = before.counted if before is not None and same else ()
+    counted, decision, look = _in_order(task, searched, strategy, current, known)
+    if not isinstance(decision, Done) and len(counted) < len(current):
+        decision = _beside(decision, _unless_unused(task, searched, current, strategy.decide(current)), current)
     if surplus:
         decision = Stop(tuple((trial.id, SEEDS_ALIKE) for trial in surplus))
     verdict = None
     if isinstance(decision, Done):
-        looks_at, asked = _looks(task), current
-        if not isinstance(searched, Compared):
-            asked = _asked(strategy, current)
-        counted = [trial for trial in asked if trial.spec.seed < looks_at[look]]
-        verdict = judge(search, searched, decision.ending, counted, task.metric.mode, task.settings, looks_at)
-        unasked = sum(trial.iterations for trial in current) - sum(trial.iterations for trial in asked)
-        verdict = replace(verdict, iterations=verdict.iterations + unasked)
+        looks_at = _looks(task)
+        looked_at = [trial for trial in counted if trial.spec.seed < looks_at[look]]
+        verdict = judge(search, searched, decision.ending, looked_at, task.metric.mode, task.settings, looks_at)
+        spent = sum(trial.iterations for trial in counted)
         if searched.proposed is not None:
-            verdict = replace(verdict, iterations=verdict.iterations + searched.proposed.iterations)
-    return SearchState(search, searched, current, others, (), decision, verdict, alike)
+            spent += searched.proposed.iterations
+        verdict = replace(verdict, iterations=spent)
+    return SearchState(search, searched, current, others, (), decision, verdict, alike, counted)
 
 
-def _asked(strategy: Strategy, trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """The trials without those of an upper first guess that was not needed, whether or not it had ended by then."""
-    walk = strategy.first if isinstance(strategy, Resolve) else strategy
-    if not isinstance(walk, Bracket):
-        return tuple(trials)
-    candidates = walk.within_limits(trials)
-    unasked = candidates.keys() - walk.asked(candidates).keys()
-    return tuple(trial for trial in trials if trial.spec.rung not in unasked)
+def _in_order(
+    task: Task, searched: Searched, strategy: Strategy, trials: tuple[Trial, ...], known: Sequence[Trial]
+) -> tuple[tuple[Trial, ...], Decision, int]:
+    """Follow the search as one worker would have made it, as far as the trials on record go.
+
+    Which trainings end first hangs on the machines, and with it what is skipped, and how far the walk has come. So
+    what other workers trained beside counts only once a single one would have come to it.
+
+    Args:
+        task: the task as its trials have shown it.
+        searched: the ladder.
+        strategy: how the search goes.
+        trials: those on record.
+        known: the first of those that count, if that is known.
+
+    Returns:
+        The trials that count, in their order; what would be decided next; and at which look.
+    """
+    decide = strategy.decide_with_look if isinstance(strategy, Resolve) else lambda of: (strategy.decide(of), 0)
+    if task.settings.race:  # it goes by curves as they come in
+        decision, look = decide(trials)
+        return trials, _unless_unused(task, searched, trials, decision), look
+    ended = {(t.spec.rung, t.spec.seed): t for t in trials if isinstance(t.outcome, Finished | Diverged)}
+    counted = [ended[trial.spec.rung, trial.spec.seed] for trial in known]
+    while True:
+        decision, look = decide(counted)
+        decision = _unless_unused(task, searched, counted, decision)
+        following = next(iter(decision.replicas), None) if isinstance(decision, Launch) else None
+        if following in ended:
+            counted.append(ended[following])
+        elif following is not None and (spared := _spared_by(following, trials)) is not None:
+            counted.append(spared)
+        else:
+            return tuple(counted), decision, look
+
+
+def _spared_by(replica: tuple[int, int], trials: Iterable[Trial]) -> Trial | None:
+    """The diverged training of a later seed that had this replica stopped, in a study of an earlier version."""
+    rung, seed = replica
+    of_rung = {trial.spec.seed: trial for trial in trials if trial.spec.rung == rung}
+    if seed not in of_rung or not isinstance(of_rung[seed].outcome, Stopped):
+        return None
+    later = (trial for _, trial in sorted(of_rung.items()) if isinstance(trial.outcome, Diverged))
+    return next(later, None)
+
+
+def _beside(following: Decision, beside: Decision, trials: Sequence[Trial]) -> Decision:
+    """Give what to do now: what one worker would train next comes first, then what else may be needed."""
+    there = {(trial.spec.rung, trial.spec.seed): trial for trial in trials}
+    wanted: list[tuple[int, int]] = []
+    diverged: set[int] = set()
+    for replica in following.replicas if isinstance(following, Launch) else ():
+        trial = there.get(replica)
+        diverged |= {replica[0]} if trial is not None and isinstance(trial.outcome, Diverged) else set()
+        if replica[0] not in diverged:  # later seeds of a candidate that has diverged are spared
+            wanted.append(replica)
+    match beside:
+        case Stop(replicas):
+            needed = {there[replica].id for replica in wanted if replica in there}
+            if stops := tuple((trial, why) for trial, why in replicas if trial not in needed):
+                return Stop(stops)
+        case Launch(replicas):
+            wanted += [replica for replica in replicas if replica not in wanted]
+    missing = [r for r in wanted if r not in there or isinstance(there[r].outcome, Stopped | Failed)]
+    return Launch(tuple(missing)) if missing else Wait()
 
 
 def task_of(task: Task, state: SearchState) -> Task:
@@ -272,7 +341,7 @@ def skips_of(task: Task, state: SearchState) -> tuple[Skip, ...]:
     """Say what of the candidates that a search began was not trained, and why."""
     return tuple(
         replace(skip, reason=in_values(skip.reason, state.searched))
-        for skip in strategy_of(task, state).skips(state.trials)
+        for skip in strategy_of(task, state).skips(state.evidence)
     )
 
 

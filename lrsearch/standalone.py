@@ -135,11 +135,8 @@ class StandaloneSearch:
         What the strategy would end runs on where nobody can end it, and is not waited for.
 
         Args:
-            trials: those that have ended, in the order in which they did, then those that run.
+            trials: those that have ended and those that run.
         """
-        if (ended := self._end([trial for trial in trials if trial.ended])) is not None:
-            assert ended.decision is not None
-            return ended.decision
         decision = self._state(trials).decision
         assert decision is not None
         if isinstance(decision, Launch):
@@ -152,18 +149,9 @@ class StandaloneSearch:
         """Give the conclusion; None while there is none.
 
         Args:
-            ended: the trials that have ended, in the order in which they did.
+            ended: the trials that have ended.
         """
-        state = self._end(ended)
-        return None if state is None else state.verdict
-
-    def _end(self, ended: Sequence[Trial]) -> SearchState | None:
-        """Where the search ended. What ran beside its last trial, and ended later, neither counts nor reopens it."""
-        for count in range(1, len(ended) + 1):
-            state = self._state(ended[:count])
-            if state.verdict is not None:
-                return state
-        return None
+        return self._state(ended).verdict
 
     def _state(self, trials: Sequence[Trial]) -> SearchState:
         if (found := below_bound(self._task, trials)) is not None:

@@ -11,8 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from lrsearch.report.bounds import short_text
 from lrsearch.report.findings import Finding, Mark, findings
-from lrsearch.report.numbers import bound_text, clock_text, count_text, duration_text, value_text
+from lrsearch.report.numbers import clock_text, count_text, duration_text, value_text
 from lrsearch.report.pace import Pace
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.strip import strip, strip_width
@@ -173,5 +174,5 @@ def ending_text(verdict: Verdict) -> Text:
             return Text(f"at the {side} limit\nwiden it, run again", style="yellow")
     if verdict.regret_at_most is None:
         return Text("bracketed\nunresolved: no bound")
-    loss = f"loses ≤ {bound_text(verdict.regret_at_most)}" if verdict.regret_at_most else "the best of these"
+    loss = short_text(verdict)
     return Text(f"bracketed, resolved\n{loss}" if verdict.resolved else f"bracketed, unresolved\n{loss}")

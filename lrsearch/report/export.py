@@ -56,10 +56,11 @@ def chosen(
     ``std`` of the metric over ``seeds``, or the ``outcome`` of one that could not be chosen: ``diverged`` (on
     ``seeds_diverged`` of its seeds), ``did_not_learn``, ``stopped`` (a seed was ended early) or ``unfinished`` (a
     seed did not run to the end). ``skipped`` says by value which seeds were not trained to the end, and why, and
-    ``iterations_saved`` what they would have cost. ``metrics`` are the others of the chosen candidate at its end, by
-    name, as ``mean`` and ``std`` (null where one is not finite). ``start`` says where the search began and why, where
-    the task gave no number; with a rule, whether it ``held``, and by how many rungs the choice is ``off_by``. A
-    ``recipe`` other than the usual stands at the top.
+    ``iterations_saved`` what they would have cost. ``regret_at_most`` is a fraction of the metric's value, unless
+    ``regret_of`` names another: ``learned``, what was learned, or ``error``, 1 (or 100) less an accuracy. ``metrics``
+    are the others of the chosen candidate at its end, by name, as ``mean`` and ``std`` (null where one is not finite).
+    ``start`` says where the search began and why, where the task gave no number; with a rule, whether it ``held``, and
+    by how many rungs the choice is ``off_by``. A ``recipe`` other than the usual stands at the top.
 
     Args:
         task: the task.
@@ -134,6 +135,7 @@ def metric_of(task: Task) -> dict[str, Any]:
     return {
         "name": metric.name,
         **({"mode": metric.mode} if metric.mode != "min" else {}),
+        **({"kind": task.settings.kind} if task.settings.kind is not None else {}),
         "iteration": task.budget.iterations,
         "window": metric.window,
         **({"take": metric.take} if metric.take != "last" else {}),
@@ -237,17 +239,22 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> dict[str, Any
     row = verdict.chosen_row
     metrics = {
         name: {"mean": _rounded(end.mean, 6), "std": _rounded(end.std, 6)}
-        for name, end in other_metrics(task, row, state.trials).items()
+        for name, end in other_metrics(task, row, state.evidence).items()
     }
     skips = {
         state.searched.ladder.value(skip.rung): {"seeds": list(skip.seeds), "reason": skip.reason}
         for skip in skips_of(task, state)
     }
-    stopped = {trial.spec.rung for trial in state.trials if isinstance(trial.outcome, Stopped)}
+    stopped = {trial.spec.rung for trial in state.evidence if isinstance(trial.outcome, Stopped)}
     return {
         "verdict": verdict.name,
         "resolved": verdict.resolved,
         "regret_at_most": _rounded(verdict.regret_at_most, 4),
+        **(
+            {"regret_of": verdict.regret_of}
+            if verdict.regret_at_most is not None and verdict.regret_of != "value"
+            else {}
+        ),
         **({"seeds_alike": list(state.seeds_alike)} if state.seeds_alike else {}),
         "mean": _rounded(row.mean, 6) if row else None,
         "std": _rounded(row.std, 6) if row else None,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lrsearch.averages import mean_of
-from lrsearch.report.numbers import metric_text
+from lrsearch.report.numbers import difference_text, metric_text
 from lrsearch.searches import SearchState, skips_of, task_of
 from lrsearch.strategies import Candidate, Launch, Skip, candidates_of
 from lrsearch.task.model import Task
 from lrsearch.trial import Diverged, Failed, Finished, Stopped, Trial
-from lrsearch.verdict import Row, rows_of
+from lrsearch.verdict import Measure, Row, measure_of, rows_of
 
 
 class Mark(StrEnum):
@@ -73,8 +73,10 @@ class Finding:
         replicas: its trainings by seed.
         planned: how many seeds it is to have.
         skipped: its seeds that need not be trained to the end, and why; None if there are none.
-        relative: mean paired difference to the chosen candidate as a fraction of that one's mean.
+        relative: mean paired difference to the chosen candidate as a fraction of that one's mean, or of what else
+            regret is measured in.
         relative_error: standard error of ``relative``.
+        of_learned: whether these are fractions of what was learned.
     """
 
     rung: int
@@ -87,6 +89,14 @@ class Finding:
     skipped: Skip | None
     relative: float | None
     relative_error: float | None
+    of_learned: bool = False
+
+    @property
+    def worse(self) -> str:
+        """How much worse than the chosen candidate it is; "" where there is nothing to say."""
+        if self.relative is None:
+            return ""
+        return difference_text(self.relative, self.relative_error, of_learned=self.of_learned)
 
     @property
     def mean(self) -> float | None:
@@ -131,7 +141,7 @@ class Finding:
 def findings(task: Task, state: SearchState) -> tuple[Finding, ...]:
     """Give a finding a candidate, lowest rung first, those that are to be trained next included."""
     task = task_of(task, state)
-    candidates = candidates_of(state.trials)
+    candidates = candidates_of(state.evidence)
     best = best_candidate(task, state)
     skips = {skip.rung: skip for skip in skips_of(task, state)}
     rows = (
@@ -143,12 +153,13 @@ def findings(task: Task, state: SearchState) -> tuple[Finding, ...]:
     )
     by_rung = {row.rung: row for row in rows}
     wanted = state.decision.replicas if isinstance(state.decision, Launch) else ()
+    measure = _measure(task, state, best)
+    scale = measure.size if measure and measure.size else None
     found = []
     for rung in sorted(candidates.keys() | {rung for rung, _ in wanted}):
         candidate = candidates.get(rung, Candidate(rung, {}))
         row = by_rung.get(rung)
         mark = _mark(task, state, candidate, best, skips)
-        scale = abs(best.mean) if best and best.mean else None
         is_best = best is not None and rung == best.rung
         found.append(
             Finding(
@@ -166,6 +177,7 @@ def findings(task: Task, state: SearchState) -> tuple[Finding, ...]:
                 skipped=skips.get(rung),
                 relative=None if row is None or is_best else _over(row.difference, scale),
                 relative_error=None if row is None or is_best else _over(row.difference_error, scale),
+                of_learned=measure is not None and measure.unit == "learned",
             )
         )
     return tuple(found)
@@ -177,7 +189,7 @@ def best_candidate(task: Task, state: SearchState) -> Candidate | None:
     These are compared over the seeds that each is to have; before any candidate has all of them, over the fewer
     ones with which the ladder is walked.
     """
-    candidates, task = candidates_of(state.trials), task_of(task, state)
+    candidates, task = candidates_of(state.evidence), task_of(task, state)
     if state.verdict is not None:
         row = state.verdict.chosen_row
         return candidates[row.rung] if row else None
@@ -267,7 +279,7 @@ def iterations_saved(task: Task, state: SearchState) -> int:
     """
     saved = 0
     for skip in skips_of(task, state):
-        replicas = {t.spec.seed: t for t in state.trials if t.spec.rung == skip.rung}
+        replicas = {t.spec.seed: t for t in state.evidence if t.spec.rung == skip.rung}
         diverged = [at for trial in replicas.values() if (at := diverged_at(trial)) is not None]
         whole = max(diverged, default=task.budget.iterations)
         begun = [replicas[seed].iterations if seed in replicas else 0 for seed in skip.seeds]
@@ -301,6 +313,17 @@ def last_line(error: str) -> str:
 def diverged_at(trial: Trial) -> int | None:
     """Give the iteration at which a training diverged; None if it did not."""
     return trial.outcome.iteration if isinstance(trial.outcome, Diverged) else None
+
+
+def _measure(task: Task, state: SearchState, best: Candidate | None) -> Measure | None:
+    """In what differences to the best candidate are measured: as the verdict has it, once there is one."""
+    if state.verdict is not None and state.verdict.measure is not None:
+        return state.verdict.measure
+    if best is None or not best.values:
+        return None
+    # This is drawn many times while a run goes: of each training where it began and how far it is will do.
+    seen = (e.value for trial in state.trials for e in trial.curve[:1] + trial.curve[-1:])
+    return measure_of(best, seen, task.metric.mode, task.settings.kind)
 
 
 def _mean(candidate: Candidate) -> float:

@@ -91,15 +91,34 @@ def bound_text(fraction: float) -> str:
     return f"{percent.quantize(Decimal(1).scaleb(-places), ROUND_CEILING):f} %"
 
 
-def difference_text(fraction: float, error: float | None) -> str:
+def up_text(value: float) -> str:
+    """Write an amount to two significant digits, rounded up.
+
+    >>> up_text(0.0121), up_text(0.4), up_text(37.2), up_text(1234.0), up_text(1.2e-7), up_text(0.0)
+    ('0.013', '0.40', '38', '1300', '1.2e-7', '0')
+    """
+    if value == 0:
+        return "0"
+    exact = Decimal(repr(value))
+    rounded = exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), ROUND_CEILING)
+    if -4 <= rounded.adjusted() < 6:
+        return f"{rounded:f}"
+    return f"{rounded:.1e}".replace("e+", "e")
+
+
+def difference_text(fraction: float, error: float | None, *, of_learned: bool = False) -> str:
     """Write a relative difference and its standard error in per cent, to one decimal so that they align.
 
-    From ten times as bad on it is said in words.
+    From ten times as bad on it is said in words; of a fraction of what was learned, where it is more than that.
 
     >>> difference_text(0.0412, 0.0311), difference_text(0.851, None), difference_text(250.073, 0.299)
     ('4.1 ± 3.1 %', '85.1 %', 'more than 10 times as bad')
+    >>> difference_text(3.2, 0.1, of_learned=True)
+    'more than was learned'
     """
-    if fraction >= 9:
+    if of_learned and fraction > 1:
+        return "more than was learned"
+    if fraction >= 9 and not of_learned:
         return "more than 10 times as bad"
     spread = "" if error is None else f" ± {100 * error:,.1f}" if error < 10 else " ± more than 1000"
     return f"{100 * fraction:,.1f}{spread} %"

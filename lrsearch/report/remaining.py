@@ -51,7 +51,7 @@ def trainings_left(task: Task, state: SearchState) -> int:
     hoped_for |= {*[rung for rung in if_none_learns if rung not in in_hand][:1]}
     ways = [if_none_learns, *(_launched_if_best(task, state, strategy, known, rung) for rung in hoped_for)]
     fewest = min(len(launched) for launched in ways)
-    return max(running + fewest, int(isinstance(decision, Launch)))
+    return max(running + fewest, int(isinstance(state.decision, Launch)))
 
 
 def _launched_if_best(

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from lrsearch.report.bounds import OF, loss_text
 from lrsearch.report.findings import Finding, Mark, best_candidate, findings, last_line
 from lrsearch.report.numbers import (
     and_text,
-    bound_text,
     count_text,
     difference_text,
     metric_text,
@@ -27,6 +27,8 @@ from lrsearch.verdict import CONFIDENCE, Row, Verdict
 
 _TIMES = 10
 """From here on a percentage says less than words."""
+_LITTLE = 0.05
+"""Of where a loss began, or of what there was to learn: of less the budget may be too short to tell."""
 
 
 def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchState] | None = None) -> str:
@@ -103,7 +105,19 @@ def _caution(task: Task, verdict: Verdict) -> str:
     """What is wrong with the chosen value beside its evidence, as a sentence of its own."""
     assert verdict.chosen is not None, "a search that found something chose it"
     problem = horizon_text(task, verdict.search, verdict.chosen)
-    return f" But {problem}." if problem else ""
+    return (f" But {problem}." if problem else "") + _too_short(verdict)
+
+
+def _too_short(verdict: Verdict) -> str:
+    """Say how much was learned where it is so little that another budget may well have another best rate."""
+    measure = verdict.measure
+    if measure is None or measure.improved is None or measure.improved >= _LITTLE:
+        return ""
+    much = percent_text(measure.improved)
+    gained = (
+        f"ended {much} below where it began" if measure.whole is None else f"learned {much} of what there was"
+    )
+    return f" It {gained}, so the budget may be too short to tell."
 
 
 def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
@@ -216,15 +230,16 @@ def _evidence(task: Task, state: SearchState, verdict: Verdict) -> str:
     looked = seeds_looked_at(task, state)
     resolved = f", resolved with {count_text(looked[-1], 'seed')}" if looked and verdict.resolved else ""
     beyond = f"; this does not cover {uncovered}" if uncovered else ""
-    if verdict.regret_at_most >= _TIMES:
+    if verdict.regret_at_most >= _TIMES and verdict.regret_of == "value":
         open_ = f"whether it loses more than {_TIMES} times its mean to the best of those trained is open"
         return f"{words}{open_}{_remedy(task, looked)}{beyond}"
     if verdict.regret_at_most == 0:
         return f"{sure} it is the best of those trained{resolved}{beyond}"
-    words += f"{sure} it loses at most {bound_text(verdict.regret_at_most)} to the best of those trained"
+    words += loss_text(verdict, task.metric.name)
     if verdict.resolved:
         return f"{words}{resolved}{beyond}"
-    return f"{words}, more than the tolerance of {100 * verdict.tolerance:g} %{_remedy(task, looked)}{beyond}"
+    tolerance = f"{100 * verdict.tolerance:g} %{OF[verdict.regret_of] if verdict.regret_at_most >= 1 else ''}"
+    return f"{words}, more than the tolerance of {tolerance}{_remedy(task, looked)}{beyond}"
 
 
 def _remedy(task: Task, looked: tuple[int, ...]) -> str:
@@ -259,13 +274,13 @@ def seeds_looked_at(task: Task, state: SearchState) -> tuple[int, ...]:
     strategy = strategy_of(task, state)
     if not isinstance(strategy, Resolve):
         return ()
-    return strategy.looks[: strategy.decide_with_look(state.trials)[1] + 1]
+    return strategy.looks[: strategy.decide_with_look(state.evidence)[1] + 1]
 
 
 def _ended_by_heuristic(task: Task, state: SearchState, found: Iterable[Finding]) -> str:
     """Name what was not trained to the end though it might be the best; what is proved worse does not count."""
     plain = replace(task, settings=replace(task.settings, race=False, screen=None, resolve=False))
-    proved = {skip.rung for skip in strategy_of(plain, state).skips(state.trials)}
+    proved = {skip.rung for skip in strategy_of(plain, state).skips(state.evidence)}
     values = [
         value_text(finding.value)
         for finding in found
@@ -277,11 +292,13 @@ def _ended_by_heuristic(task: Task, state: SearchState, found: Iterable[Finding]
 def _tie(finding: Finding) -> str:
     if finding.relative is None:
         return value_text(finding.value)
-    if finding.relative >= _TIMES - 1:
-        return f"{value_text(finding.value)} ({difference_text(finding.relative, None)})"
     worse = "worse" if finding.relative >= 0 else "better"
-    difference = difference_text(abs(finding.relative), finding.relative_error)
-    return f"{value_text(finding.value)} ({difference} {worse})"
+    size, value = abs(finding.relative), value_text(finding.value)
+    if finding.of_learned and size > 1:
+        return f"{value} ({worse} by {difference_text(size, None, of_learned=True)})"
+    if finding.relative >= _TIMES - 1:
+        return f"{value} ({difference_text(size, None)})"
+    return f"{value} ({difference_text(size, finding.relative_error)} {worse})"
 
 
 def _choice(task: Task, state: SearchState, verdict: Verdict) -> str:

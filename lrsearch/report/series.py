@@ -100,8 +100,6 @@ def best_that_may_be(task: Task, state: SearchState) -> float | None:
     """Give how good the best candidate may truly be, by the bound on regret; None without one."""
     verdict = state.verdict
     row = verdict.chosen_row if verdict else None
-    if verdict is None or row is None or row.mean is None or not verdict.regret_at_most:
+    if verdict is None or row is None or row.mean is None or not verdict.loses_at_most:
         return None
-    # The bound is a fraction of the best one's mean: |chosen - best| = regret * |best|.
-    sign = 1 if (task.metric.mode == "min") == (row.mean > 0) else -1
-    return row.mean / (1 + sign * verdict.regret_at_most)
+    return row.mean - (1 if task.metric.mode == "min" else -1) * verdict.loses_at_most

@@ -13,7 +13,7 @@ from rich.text import Text
 from lrsearch.report.board import ending_text, more_text
 from lrsearch.report.findings import Finding, Mark, findings, iterations_saved
 from lrsearch.report.metrics import metrics_text, other_metrics
-from lrsearch.report.numbers import and_text, count_text, difference_text, places_of, value_text, with_places
+from lrsearch.report.numbers import and_text, count_text, places_of, value_text, with_places
 from lrsearch.report.recipe import recipe_text
 from lrsearch.report.remaining import trainings_ended, trainings_left
 from lrsearch.report.sentences import seeds_looked_at, sentence
@@ -164,16 +164,13 @@ def cells(finding: Finding) -> tuple[str, str, str, str, str, str]:
     mean, std = finding.mean, finding.std
     places = places_of(mean) if mean is not None else None
     of_planned = f" of {finding.planned}" if finding.whole < finding.planned else ""
-    worse = ""
-    if finding.relative is not None:
-        worse = difference_text(finding.relative, finding.relative_error)
     return (
         value_text(finding.value),
         "" if mean is None else with_places(mean, places),
         "" if std is None else with_places(std, places),
         "" if finding.last is None else with_places(finding.last, places),
         f"{finding.whole}{of_planned}",
-        worse,
+        finding.worse,
     )
 
 
@@ -203,7 +200,7 @@ def footnote(task: Task) -> str:
     return (
         f"{task.metric.name} at iteration {task.budget.iterations}{window}, better if {better}: mean and "
         f"standard deviation over seeds.{last} Worse by: mean difference to the chosen one on the same seeds ± its "
-        "standard error, against the chosen one's mean."
+        "standard error, against the chosen one's mean, or what it learned, or its error, whichever is smallest."
         f"{f' {recipe}' if (recipe := recipe_text(task)) else ''}"
     )
 

@@ -185,6 +185,13 @@ def _search_problems(block: TaskBlock) -> Iterator[Problem]:
             ("metric", "lower_bound"),
             "metric.lower_bound bounds a metric that is to be low, and metric.mode is max; leave it out",
         )
+    if metric.kind == "accuracy" and metric.mode == "min":
+        given = "" if "mode" in metric.model_fields_set else " unless given"
+        yield Problem(
+            ("metric", "kind"),
+            f"metric.kind is accuracy, which is to be high, and metric.mode is min{given}; write mode: max, or leave "
+            "kind out",
+        )
     if (
         metric.take == "best"
         and "curve_examples" in metric.model_fields_set
@@ -199,6 +206,12 @@ def _search_problems(block: TaskBlock) -> Iterator[Problem]:
         yield Problem(
             ("search", "race"),
             "search.race compares losses, which are to be low, and metric.mode is max; leave race out",
+        )
+    if search.resolve and search.race:
+        yield Problem(
+            ("search", "race"),
+            "search.race ends trainings whose ends search.resolve compares, so that hardly anything would be resolved; "
+            "leave one of them out",
         )
     seeds = block.seeds
     if not isinstance(seeds, int) and seeds.screen > seeds.confirm:
@@ -224,6 +237,7 @@ def _settings(block: TaskBlock) -> SearchSettings:
         max_seeds=search.max_seeds,
         race=search.race,
         screen=None if isinstance(block.seeds, int) else block.seeds.screen,
+        kind=block.metric.kind,
     )
 
 

@@ -26,9 +26,9 @@ _DATA = "data."
 def identity_of(task: Task) -> Identity:
     """Give all fields of a task that change what a training gives.
 
-    What only widens a search is left out: seeds, limits, starts, tolerance and which entries there are. So are
-    searched and shared values, which every trial has on record itself. The workload's code counts by its syntax:
-    a comment or a blank line changes nothing.
+    What only widens a search is left out: seeds, limits, starts, tolerance, the metric's kind and which entries there
+    are. So are searched and shared values, which every trial has on record itself. The workload's code counts by its
+    syntax: a comment or a blank line changes nothing.
     """
     metric, budget = task.metric, task.budget
     identity: Identity = {

@@ -24,6 +24,8 @@ from lrsearch.trial import Mode as Mode
 from lrsearch.trial import Take as Take
 
 Prefer = Literal["lowest", "largest", "smallest"]
+MetricKind = Literal["accuracy"]
+"""What a task may say that its metric is: ``accuracy`` is a share of right answers, of 1 or in per cent."""
 TrainedBy = Literal["workload", "loop"]
 
 NOT_IN_A_FILE = "__main__:"
@@ -213,6 +215,7 @@ class SearchSettings:
 
     Attributes:
         tolerance: a choice is resolved when it loses at most this fraction to the best candidate.
+        kind: what the metric is, if the task says so; it tells what the tolerance is a fraction of.
         prefer: which of the candidates that may be the best is chosen: that with the best mean, the largest or the
             smallest value.
         resolve: whether seeds are added for contenders until the choice is resolved.
@@ -227,6 +230,7 @@ class SearchSettings:
     max_seeds: int = 10
     race: bool = False
     screen: int | None = None
+    kind: MetricKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,11 @@ class MetricBlock(_Block):
     mode: Annotated[Literal["min", "max"], _wanted("min or max")] = Field(
         default="min", description="Whether the lowest or the highest value is the best."
     )
+    kind: Annotated[Literal["accuracy"], _wanted("accuracy, or leave it out")] = Field(
+        default_factory=_absent,
+        description="accuracy: a share of right answers, of 1 or in per cent, so that its error is compared. Unless "
+        "given, a metric with mode max is one whose evaluations all lie in [0, 1].",
+    )
     examples: Examples = Field(
         default="all", description="Examples that the deciding evaluations use: all, or how many."
     )

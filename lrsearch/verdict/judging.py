@@ -7,7 +7,8 @@ from lrsearch.strategies import Assessment, Candidate, Ending, NoneLearned, Trai
 from lrsearch.task.model import Mode, Prefer, Searched, SearchSettings
 from lrsearch.trial import SearchId, Trial
 from lrsearch.verdict.learning import did_not_learn
-from lrsearch.verdict.regret import confidence_at, losses, may_be_resolved
+from lrsearch.verdict.regret import confidence_at
+from lrsearch.verdict.units import evaluations_of, measure_of
 from lrsearch.verdict.verdict import Row, Verdict
 
 _ROUNDING = 1e-12
@@ -36,21 +37,24 @@ def judge(
         ending: how the strategy ended it.
         trials: all its trials.
         mode: whether the metric is to be low or high.
-        settings: the tolerance, and which of several that may be the best is chosen.
+        settings: the tolerance, what kind the metric is of, and which of several that may be the best is chosen.
         looks: the numbers of seeds at which the search may be judged; there is one bound for all.
     """
     candidates = candidates_of(trials)
     best = None if isinstance(ending, NoneLearned) else candidates[ending.rung]
-    chosen, bound, ties = best, None, []
+    chosen, bound, ties, measure, amount = best, None, [], None, None
     if best is not None and not isinstance(ending, Trained):  # where there is nothing to choose between
         rivals = _rivals(searched, candidates, best, mode)
-        confidence = confidence_at(len(looks))
-        contenders = {best.rung, *_ties(losses(best, rivals, mode, confidence), rivals)}
+        confidence, values = confidence_at(len(looks)), evaluations_of(trials)
+        measure = measure_of(best, values, mode, settings.kind)
+        contenders = {best.rung, *_ties(measure.losses(best, rivals, confidence), rivals)}
         chosen = candidates[_preferred(contenders, best.rung, settings.prefer)]
         rivals = _rivals(searched, candidates, chosen, mode)
-        lost = losses(chosen, rivals, mode, confidence)
+        measure = measure_of(chosen, values, mode, settings.kind)
+        lost = measure.losses(chosen, rivals, confidence)
         unknown = settings.race and _unknown_beside(chosen, candidates, rivals)
-        bound = _bound(chosen, rivals, lost) if not unknown else None
+        if not unknown and (loss := _bound(chosen, rivals, lost)) is not None:
+            bound, amount = measure.in_unit(loss), measure.in_own_units(loss, chosen, rivals.values())
         ties = sorted(contenders - {chosen.rung})
     return Verdict(
         search=search,
@@ -58,6 +62,8 @@ def judge(
         chosen=searched.ladder.value(chosen.rung) if chosen else None,
         rows=tuple(rows_of(searched, candidates.values(), chosen, mode)),
         regret_at_most=bound,
+        loses_at_most=amount,
+        measure=measure,
         tolerance=settings.tolerance,
         ties=tuple(searched.ladder.value(rung) for rung in ties),
         iterations=sum(trial.iterations for trial in trials),
@@ -89,7 +95,9 @@ def assess(
     hopeless = (
         verdict.regret_at_most is None
         or not rivals
-        or not may_be_resolved(best, rivals, mode, settings.tolerance, looks)
+        or not measure_of(best, evaluations_of(trials), mode, settings.kind).may_be_resolved(
+            best, rivals, settings.tolerance, looks
+        )
     )
     return Assessment(verdict.resolved, hopeless, contenders)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lrsearch.strategies import AtLimit, Bracketed, Ending, NoneLearned, Trained
 from lrsearch.trial import SearchId
+from lrsearch.verdict.units import Measure, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,14 @@ class Row:
 class Verdict:
     """The end of a search with its evidence.
 
-    ``regret_at_most`` bounds what the chosen candidate loses to the best of those trained, as a fraction of the
-    best one's metric, with 95 % confidence over all looks that the search makes; None where it cannot be had (one
-    seed, no rival, no spread over seeds, or nothing learned). Candidates that were not trained to the end with all
-    seeds are not covered by it: those stopped, or skipped because ``lower_bound`` shows that their mean over these
-    seeds must be worse, which says nothing of other seeds; nor are the rungs that were never trained.
-    ``resolved`` says whether it is within ``tolerance``. ``ties`` are the other values that may still be the best,
-    at the same confidence.
+    ``regret_at_most`` bounds what the chosen candidate loses to the best of those trained, as a fraction of what
+    ``regret_of`` names (the metric's value, what was learned, or the error), with 95 % confidence over all looks that
+    the search makes; None where it cannot be had (one seed, no rival, no spread over seeds, or nothing learned).
+    Candidates that were not trained to the end with all seeds are not covered by it: those stopped, or skipped because
+    ``lower_bound`` shows that their mean over these seeds must be worse, which says nothing of other seeds; nor are the
+    rungs that were never trained. ``loses_at_most`` is the same in the metric's own units; None where no finite amount
+    can be said. ``resolved`` says whether ``regret_at_most`` is within ``tolerance``. ``ties`` are the other values
+    that may still be the best, at the same confidence.
     """
 
     search: SearchId
@@ -45,6 +47,9 @@ class Verdict:
     chosen: float | None
     rows: tuple[Row, ...]
     regret_at_most: float | None
+    loses_at_most: float | None
+    measure: Measure | None
+    """In what it is measured; None where nothing was chosen between."""
     tolerance: float
     ties: tuple[float, ...]
     iterations: int
@@ -54,6 +59,11 @@ class Verdict:
     def name(self) -> str:
         """The verdict in one word, as files and tables have it."""
         return verdict_name(self.ending)
+
+    @property
+    def regret_of(self) -> Unit:
+        """What ``regret_at_most`` and ``tolerance`` are fractions of: ``value``, ``learned`` or ``error``."""
+        return "value" if self.measure is None else self.measure.unit
 
     @property
     def resolved(self) -> bool:

@@ -33,6 +33,7 @@ KEYS = {
     "curve_examples": "metric: {{curve_examples: {}}}\n",
     "lower_bound": "metric: {{lower_bound: {}}}\n",
     "window": "metric: {{window: {}}}\n",
+    "kind": "metric: {{mode: max, kind: {}}}\n",
     "lr": "optimizers: {{sgd: {{lr: {}}}}}\n",
     "start": "optimizers: {{sgd: {{lr: {{start: {}}}}}}}\n",
     "momentum": "optimizers: {{sgd: {{lr: {{start: 0.1}}, momentum: {}}}}}\n",

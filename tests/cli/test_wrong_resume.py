@@ -100,6 +100,7 @@ FREE: dict[str, Any] = {
     "seeds.screen": {"screen": 1, "confirm": 2},
     "seeds.confirm": {"screen": 1, "confirm": 3},
     "metric.lower_bound": 0,
+    "metric.kind": None,
     "optimizers": {**FULL["optimizers"], "more": {"base": "sgd", "lr": {"of": "sgd"}}},
     "optimizers.*.start": {"start": 0.3},
     "optimizers.*.start.from": None,
@@ -122,7 +123,8 @@ FREE: dict[str, Any] = {
     "resources.pack": 2,
 }
 """What changes no training on record. None: each trial has the value itself on record, a start (``from``) leads to
-trials that have, and GPUs count as some or none (``KEYED`` would need one); they are tested where they are made."""
+trials that have, and GPUs count as some or none (``KEYED`` would need one); they are tested where they are made. So is
+a metric's kind, which this task's loss cannot have."""
 
 NAMES_THE_STUDY = {"name"}
 """Another name is another study."""
@@ -239,6 +241,39 @@ def test_what_changes_a_training_is_refused_with_the_difference(again, tmp_path,
 def test_what_changes_no_training_is_not_refused(again, name) -> None:
     status, _, err = again(changed(name, FREE[name]))
     assert status == 0, err
+
+
+PERCENT = """
+def train(trial):
+    for iteration in range(trial.iterations + 1):
+        if trial.is_due(iteration):
+            noise = (5 * trial.seed + int(90 * trial.lr)) % 4
+            worst = 10 + abs(trial.lr - 0.1) / (trial.lr + 0.1) + noise
+            if trial.report(iteration, accuracy=100 - worst - 80 * (1 - iteration / trial.iterations)):
+                return
+"""
+
+
+def test_a_kind_of_metric_that_is_named_later_is_judged_by_and_not_trained_for(cli, tmp_path) -> None:
+    (tmp_path / "percent.py").write_text(PERCENT)
+    task = {
+        "name": "percent",
+        "loop": "percent.py:train",
+        "budget": {"iterations": 10, "evaluate_every": 1},
+        "metric": {"name": "accuracy", "mode": "max"},
+        "optimizers": {"sgd": {"lr": {"start": 0.1}}},
+    }
+    found = []
+    for kind in ({}, {"kind": "accuracy"}):
+        (tmp_path / "percent.yaml").write_text(yaml.safe_dump({**task, "metric": {**task["metric"], **kind}}))
+        status, _, err = cli("run", "percent.yaml", "--engine", "inline")
+        assert status == 0, err
+        found.append(yaml.safe_load((tmp_path / "studies/percent/chosen.yaml").read_text()))
+    before, after = (content["chosen"]["sgd"]["searches"]["lr"] for content in found)
+    assert found[0]["fingerprint"] == found[1]["fingerprint"]
+    assert (before["candidates"], before["iterations"]) == (after["candidates"], after["iterations"])
+    assert (before["regret_of"], after["regret_of"]) == ("learned", "error")
+    assert after["regret_at_most"] > before["regret_at_most"] > 0
 
 
 def test_other_code_is_refused(again, tmp_path) -> None:

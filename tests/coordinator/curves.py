@@ -1,6 +1,7 @@
 """Searches over made-up curves with the real coordinator and store, by one worker or several."""
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,26 +53,41 @@ class Searched:
 
 
 def searched(
-    task: Task, curves: Curves, workers: int = 1, store: MemoryStore | None = None, of: str = "lr"
+    task: Task,
+    curves: Curves,
+    workers: int = 1,
+    store: MemoryStore | None = None,
+    of: str = "lr",
+    order: random.Random | None = None,
+    killed: float = 0.0,
 ) -> Searched:
-    """Search to the end, evaluation by evaluation, several trainings by turns."""
+    """Search to the end, evaluation by evaluation, several trainings by turns.
+
+    With an ``order`` the one that is evaluated next is drawn, each as fast as it happens; then ``killed`` is how often
+    the run is killed after an evaluation, and begun again.
+    """
     notes: list[str] = []
+    store = store or MemoryStore()
 
     def observe(event: Event) -> None:
         if isinstance(event, Noted):
             notes.append(event.line)
 
-    coordinator = Coordinator(task, store or MemoryStore(), observer=observe)
+    coordinator = Coordinator(task, store, observer=observe)
     running: list[Trial] = []
     at: dict[str, int] = {}
     for _ in range(100_000):
         while len(running) < workers and (trial := coordinator.ask()) is not None:
             running.append(trial)
-            at[trial.id] = 0
+            at[trial.id] = len(trial.curve)
         if not running:
             (state,) = coordinator.states
             return Searched(task, state, coordinator.trials, tuple(notes))
-        running = [trial for trial in running if _goes_on(coordinator, task, trial, curves, at, of)]
+        turns = running if order is None else [order.choice(running)]
+        ended = {trial.id for trial in turns if not _goes_on(coordinator, task, trial, curves, at, of)}
+        running = [trial for trial in running if trial.id not in ended]
+        if order is not None and order.random() < killed:
+            coordinator, running = Coordinator(task, store, observer=observe), []
     raise AssertionError("the search does not end")
 
 

@@ -325,6 +325,18 @@ def test_a_value_below_the_lower_bound_ends_the_run_in_one_line(workers: int) ->
     assert searched(task_of(1e-3), likelihood, workers).chosen == 0.01
 
 
+@WORKERS
+@pytest.mark.parametrize(("end", "shown"), [(120.0, r"1\d\d(\.\d+)?"), (-30.0, r"-\d+(\.\d+)?")])
+def test_what_is_no_accuracy_ends_the_run_in_one_line(end: float, shown: str, workers: int) -> None:
+    said = (
+        rf"^sgd/lr at 0\.[13], seed 0: train_loss is {shown}, no share of right answers \(0 to 1, or 0 to 100 in per "
+        r"cent\); mend it or leave out metric\.kind: accuracy, and run it again; what had ended is kept$"
+    )
+    task = task_of(0.1, metric="{mode: max, kind: accuracy}")
+    with pytest.raises(TrainingError, match=said):
+        searched(task, lambda rate, seed: falling(10.0, end), workers)
+
+
 # -- seeds that are none -----------------------------------------------------------------------------------------------
 
 

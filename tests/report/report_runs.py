@@ -190,7 +190,7 @@ def one_seed() -> Run:
     return Run(sgd(0.1, (1e-8, 1e3), seeds=1)).go()
 
 
-def accuracy_over_beta() -> Run:
+def accuracy_over_beta(**changes: object) -> Run:
     """A metric that is to be high, on the ladder of 1 - beta."""
     beta = Searched(0.99, "beta", (0.0, 0.99999))
     hyperparameters = {"lr": 0.1, "cprop.c": 1.0, "cprop.beta": beta}
@@ -200,4 +200,4 @@ def accuracy_over_beta() -> Run:
         noise = 0.003 * ((spec.seed * 7 + spec.rung * 3) % 5)
         return 0.1 + 0.8 * iteration / (iteration + 500) * (1 - 0.03 * abs(spec.rung - 6) ** 1.2 + noise)
 
-    return Run(make_task({"cprop_sgd": cprop}, metric=Metric("accuracy", "max")), accuracy).go()
+    return Run(make_task({"cprop_sgd": cprop}, metric=Metric("accuracy", "max"), **changes), accuracy).go()

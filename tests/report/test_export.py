@@ -130,6 +130,16 @@ def test_what_is_written_reads_back_the_same(finished, tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["chosen.yaml"]
 
 
+def test_another_unit_than_the_value_is_named_beside_the_bound():
+    """An accuracy is measured by its error; a bound that there is not has no unit."""
+    with_bound, without = (
+        content(replaced)["chosen"]["cprop_sgd"]["searches"]["cprop.beta"]
+        for replaced in (accuracy_over_beta(), accuracy_over_beta(seeds=1))
+    )
+    assert (with_bound["regret_at_most"], with_bound["regret_of"]) == (0.0, "error")
+    assert (without["regret_at_most"], "regret_of" in without) == (None, False)
+
+
 def test_what_is_written_makes_optimizers(finished, tmp_path):
     write_yaml(tmp_path / "chosen.yaml", content(finished))
     assert load_chosen(tmp_path / "chosen.yaml")["sgd"].hyperparameters == {"lr": 0.03}

@@ -18,7 +18,8 @@ STRATEGIES = {
     "race": {"settings": SearchSettings(race=True)},
     "screen": {"settings": SearchSettings(screen=1)},
     "resolve": {"settings": SearchSettings(resolve=True, tolerance=0.02)},
-    "all": {"settings": SearchSettings(resolve=True, race=True, screen=1, tolerance=0.02)},
+    "screen and race": {"settings": SearchSettings(race=True, screen=1)},
+    "screen and resolve": {"settings": SearchSettings(resolve=True, screen=1, tolerance=0.02)},
 }
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from report_runs import (
     Run,
     accuracy_over_beta,
@@ -18,7 +19,8 @@ from report_runs import (
 from lrsearch.report.numbers import bound_text
 from lrsearch.report.recipe import recipe_text
 from lrsearch.report.sentences import sentence
-from lrsearch.task.model import ParameterGroup, Recipe, Schedule, SearchSettings
+from lrsearch.report.series import best_that_may_be
+from lrsearch.task.model import Metric, ParameterGroup, Recipe, Schedule, SearchSettings
 from lrsearch.trial import SearchId, TrialSpec
 
 SGD = SearchId("sgd", "lr")
@@ -68,6 +70,88 @@ def test_a_metric_that_is_to_be_high():
         "cprop_sgd/cprop.beta = 0.999: bracketed by 0.997 and 0.9997, mean accuracy 0.8309 ± 0.0033 over 3 seeds; "
         "with 95 % confidence it is the best of those trained."
     )
+
+
+def over_the_ladder(
+    metric: Metric, began: float, best: float, step: float, spread: float, **settings: object
+) -> Run:
+    """Trainings from ``began`` to ``best`` at 0.1, a step a rung worse to either side; seeds spread by ``spread``."""
+    sign = 1 if metric.mode == "min" else -1
+
+    def value(spec: TrialSpec, iteration: int) -> float:
+        distance = spec.rung + 2
+        noise = ((spec.seed * 5 + spec.rung * 3) % 4 - 1.5) * spread
+        end = best + sign * step * (abs(distance) + 0.5 * (distance > 0)) + noise
+        return began + (end - began) * min(1.0, iteration / 2500)
+
+    task = sgd(0.1, (1e-8, 1e3), metric=metric, settings=SearchSettings(**settings))
+    return Run(task, value).go()
+
+
+LIKELIHOOD = Metric("likelihood", "max")
+ACCURACY = Metric("accuracy", "max")
+IN_WORDS = {
+    "what was learned": (
+        (LIKELIHOOD, -350.0, 1050.0, 20.0, 15.0),
+        r"it loses at most \d\.\d % of what was learned \(\d+ of likelihood\) to the best of those trained",
+    ),
+    "the error": (
+        (ACCURACY, 0.1, 0.96, 0.01, 0.005),
+        r"it loses at most \d\d % of its error \(\d\.\d+ points of accuracy\) to the best of those trained, more than",
+    ),
+    "per cent": (
+        (ACCURACY, 10.0, 96.0, 1.0, 0.5),
+        r"it loses at most \d\d % of its error \(\d\.\d+ points of accuracy\) to the best of those trained, more than",
+    ),
+    "more than was learned": (
+        (LIKELIHOOD, -10.0, 5.0, 6.0, 10.0),
+        "and it may lose all that was learned to the best of those trained, more than the tolerance of 5 % of what was",
+    ),
+    "more than its value": (
+        (Metric("loss"), 200.0, 10.0, 1.0, 4.0),
+        r"with 95 % confidence it loses at most \d\.\d of loss to the best of those trained, more than the tol",
+    ),
+}
+
+
+@pytest.mark.parametrize(("made", "words"), IN_WORDS.values(), ids=IN_WORDS)
+def test_a_bound_says_of_what(made, words):
+    kind = {"kind": "accuracy"} if made[1] == 10.0 else {}
+    text = said(over_the_ladder(*made, **kind))
+    assert re.search(words, text), text
+    assert not re.search(r"\d{3,} %", text), text
+
+
+def test_a_rival_that_lost_more_than_was_learned_has_no_percentage():
+    run = over_the_ladder(LIKELIHOOD, -10.0, 5.0, 6.0, 10.0, prefer="largest")
+    assert "0.01 (worse by more than was learned)" in said(run)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (
+            (Metric("loss"), 1.0, 0.985, 0.001, 0.0002),
+            " It ended 1.5 % below where it began, so the budget may be too short to tell.",
+        ),
+        (
+            (ACCURACY, 0.5, 0.51, 0.001, 0.0002),
+            " It learned 2.0 % of what there was, so the budget may be too short to tell.",
+        ),
+    ],
+    ids=["loss", "accuracy"],
+)
+def test_a_budget_in_which_little_was_learned_is_said_to_be_short(made, words):
+    assert said(over_the_ladder(*made)).endswith(words)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [(Metric("loss"), 1.0, 0.9, 0.01, 0.0002), (LIKELIHOOD, -350.0, -340.0, 0.5, 0.1)],
+    ids=["ten", "unknown"],
+)
+def test_a_budget_in_which_enough_was_learned_or_nobody_knows_is_not(made):
+    assert "too short" not in said(over_the_ladder(*made))
 
 
 def test_one_seed_cannot_say_how_much_is_lost():
@@ -195,3 +279,27 @@ def test_a_recipe_is_named_whole():
 
 def test_the_usual_recipe_is_not_named():
     assert recipe_text(sgd(0.1, (1e-8, 1e3))) == ""
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        (Metric("loss"), 200.0, 10.0, 1.0, 2.0),
+        (LIKELIHOOD, -350.0, 1050.0, 20.0, 15.0),
+        (ACCURACY, 0.1, 0.96, 0.01, 0.005),
+    ],
+    ids=["value", "learned", "error"],
+)
+def test_the_line_of_the_best_that_may_be_lies_as_far_off_as_is_said(made):
+    """At most so much better than the choice: a loss stays above 0, and an accuracy below 1."""
+    run = over_the_ladder(*made)
+    state = run.states()[SGD]
+    row, amount = state.verdict.chosen_row, state.verdict.loses_at_most
+    assert amount > 0
+    line = best_that_may_be(run.task, state)
+    assert abs(line - row.mean) == pytest.approx(amount)
+    assert line < row.mean if made[0].mode == "min" else line > row.mean
+    if made[0] is ACCURACY:
+        assert (1 - row.mean) / (1 - line) == pytest.approx(1 + state.verdict.regret_at_most)
+    if made[0].name == "loss":
+        assert row.mean / line == pytest.approx(1 + state.verdict.regret_at_most)

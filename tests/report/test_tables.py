@@ -74,7 +74,8 @@ cprop_sgd/cprop.c ────────────────────�
  9 trainings, 45,000 iterations, 450 s of training.
 
 train_loss at iteration 5000, better if low: mean and standard deviation over seeds. Worse by: mean difference to the
-chosen one on the same seeds ± its standard error, against the chosen one's mean.
+chosen one on the same seeds ± its standard error, against the chosen one's mean, or what it learned, or its error,
+whichever is smallest.
 """
 EXPLAINED_HALFWAY = """\
 sgd/lr ─────────────────────────────────────────────────────────────────────────
@@ -110,7 +111,8 @@ cprop_sgd/cprop.c ────────────────────�
 
 train_loss at iteration 5000, better if low: mean and standard deviation over
 seeds. Worse by: mean difference to the chosen one on the same seeds ± its
-standard error, against the chosen one's mean.
+standard error, against the chosen one's mean, or what it learned, or its error,
+whichever is smallest.
 """
 STATUS = """\
 search              ladder, means so far               state

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import pytest
 from walks import EVALUATIONS, valley, walk
 
-from lrsearch.strategies import Assessment, Bracket, Bracketed, Ending, Race, Resolve, looks
+from lrsearch.strategies import Assessment, Bracket, Bracketed, Ending, Resolve, looks
 from lrsearch.strategies.resolve import Assess
 from lrsearch.trial import Trial
 
 BRACKET = Bracket(0, -6, 6, seeds=3)
 
 
-def resolving(assess: Assess, first: Bracket | Race = BRACKET, max_seeds: int = 10) -> Resolve:
+def resolving(assess: Assess, first: Bracket = BRACKET, max_seeds: int = 10) -> Resolve:
     return Resolve(first, BRACKET, looks(3, max_seeds), assess)
 
 
@@ -78,13 +78,6 @@ def test_where_all_contenders_die_those_left_behind_come_back() -> None:
         return [2.0, 1.5, 1.0, 0.3 + 0.1 * abs(rung)]
 
     assert walk(resolving(Assessing(resolved_at=5)), die_later).ending == Bracketed(-1)
-
-
-def test_after_a_race_the_contenders_get_their_seeds() -> None:
-    found = walk(
-        resolving(Assessing(resolved_at=5), Race(BRACKET, EVALUATIONS[-1])), valley(best=0, steepness=0.01)
-    )
-    assert found.trained[0] >= set(range(5))
 
 
 @pytest.mark.parametrize("workers", [2, 5])

@@ -225,6 +225,19 @@ BAD = [
         ":6:10 metric.lower_bound is .nan; give a finite number",
     ),
     (
+        TASK + "metric: {mode: max, kind: share}\n",
+        ':6:21 metric.kind is "share"; give accuracy, or leave it out',
+    ),
+    (
+        TASK + "metric: {kind: accuracy}\n",
+        ":6:10 metric.kind is accuracy, which is to be high, and metric.mode is min unless given; write mode: max, or "
+        "leave kind out",
+    ),
+    (
+        TASK + "metric: {mode: min, kind: accuracy}\n",
+        ":6:21 metric.kind is accuracy, which is to be high, and metric.mode is min; write mode: max, or leave kind out",
+    ),
+    (
         TASK + "metric: {mode: max, lower_bound: 0}\n",
         ":6:21 metric.lower_bound bounds a metric that is to be low, and metric.mode is max; leave it out",
     ),
@@ -278,6 +291,11 @@ BAD = [
     (TASK + "search: {tolerance: 0}\n", ":6:10 search.tolerance is 0; give a fraction above 0 and at most 1"),
     (TASK + "search: {prefer: best}\n", ':6:10 search.prefer is "best"; give lowest, largest or smallest'),
     (TASK + "search: {race: 1}\n", ":6:10 search.race is 1; give true or false"),
+    (
+        TASK + "search: {race: true, resolve: true}\n",
+        ":6:10 search.race ends trainings whose ends search.resolve compares, so that hardly anything would be resolved; "
+        "leave one of them out",
+    ),
     (
         TASK + "metric: {mode: max}\nsearch: {race: true}\n",
         ":7:10 search.race compares losses, which are to be low, and metric.mode is max; leave race out",

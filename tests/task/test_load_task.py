@@ -86,10 +86,16 @@ def test_what_is_left_out_has_the_documented_defaults() -> None:
 def test_what_saves_or_adds_trainings_is_off_unless_given() -> None:
     assert parse_task(SMALLEST, Path("small.yaml")).settings == SearchSettings()
     text = SMALLEST + "seeds: {screen: 1, confirm: 4}\nmetric: {lower_bound: -0.5}\n"
-    text += "search: {tolerance: 0.1, prefer: smallest, resolve: true, max_seeds: 6, race: true}\n"
+    text += "search: {tolerance: 0.1, prefer: smallest, resolve: true, max_seeds: 6}\n"
     task = parse_task(text, Path("small.yaml"))
-    assert task.settings == SearchSettings(0.1, "smallest", resolve=True, max_seeds=6, race=True, screen=1)
+    assert task.settings == SearchSettings(0.1, "smallest", resolve=True, max_seeds=6, screen=1)
     assert (task.seeds, task.most_seeds, task.metric.lower_bound) == (4, 6, -0.5)
+
+
+def test_what_the_metric_is_belongs_to_what_is_judged() -> None:
+    task = parse_task(SMALLEST + "metric: {name: accuracy, mode: max, kind: accuracy}\n", Path("small.yaml"))
+    assert task.settings == SearchSettings(kind="accuracy")
+    assert task.metric == Metric("accuracy", "max")
 
 
 def test_a_start_left_to_a_range_test_is_open_until_there_is_one() -> None:

@@ -56,6 +56,7 @@ BAD = [
     ("seeds: {screen: 1, confirm: 5}", "seed: 5"),
     ("screen: 1, ", ""),
     ("mode: min", "mode: best"),
+    ("mode: min", "mode: min, kind: share"),
     ("lower_bound: 0", "lower_bound: zero"),
     ("prefer: largest", "prefer: best"),
     ("max_seeds: 8", "max_seeds: 0"),

@@ -283,6 +283,18 @@ def test_a_doubtful_rung_is_never_clearly_worse() -> None:
     assert not doubtful.clearly.any()
 
 
+def test_one_wild_seed_of_a_rung_that_is_clearly_worse_raises_no_doubt() -> None:
+    """Its mean is above where it began, but two of three seeds learned, and each is far behind."""
+    table: Table = {0: [2.29, 2.31, 2.27], 1: [2.00, 2.03, 2.04], 2: [2.08, 2.06, 2.08], 4: [3.2, 52.7, 3.3]}
+    begun = (Evaluation(0, 5.0),)
+    found = {
+        rung: Candidate(rung, {s: replace(t, curve=begun) for s, t in candidate.replicas.items()})
+        for rung, candidate in candidates(table).items()
+    }
+    chosen = found.pop(1)
+    assert losses(chosen, found, "min")[4] < 0
+
+
 def test_without_ratios_clearly_worse_is_judged_by_differences() -> None:
     own, others = np.array([-1.0, -1.1, -0.9]), np.array([[-1.0, -0.9, -1.0], [5.0, 5.2, 4.9]])
     assert compare(own, others, BOTH, "min", False).clearly.tolist() == [False, True]

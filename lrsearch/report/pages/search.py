@@ -5,12 +5,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from lrsearch.report.bounds import table_text
 from lrsearch.report.charts import Chart, charts_of_search
 from lrsearch.report.elements import figure, slug, table
 from lrsearch.report.export import write_atomically
 from lrsearch.report.findings import Finding, Mark, findings
 from lrsearch.report.metrics import EndValue, end_metrics
-from lrsearch.report.numbers import and_text, bound_text, spread_text, value_text
+from lrsearch.report.numbers import and_text, spread_text, value_text
 from lrsearch.report.pages.shell import CONTROLS, as_yaml, chart, made_text, page
 from lrsearch.report.plots import curves_figure, to_png, to_svg, valley_figure
 from lrsearch.report.sentences import sentence
@@ -142,9 +143,8 @@ def _values(task: Task, states: Mapping[SearchId, SearchState], content: Mapping
         for state in searched:
             row = state.verdict.chosen_row if state.verdict else None
             if state.verdict and row and row.mean is not None:
-                bound = state.verdict.regret_at_most
                 means.append(spread_text(row.mean, row.std))
-                losses.append("unknown" if bound is None else bound_text(bound))
+                losses.append(table_text(state.verdict, task.metric.name))
         columns = (
             f"<td><code>{escape(_arguments(chosen['hyperparameters']))}</code></td>"
             f'<td class="number">{"<br>".join(means)}</td><td class="number">{"<br>".join(losses)}</td>'
