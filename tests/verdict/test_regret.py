@@ -97,7 +97,7 @@ def test_each_side_has_half_of_the_error_however_many_rivals_it_has() -> None:
     own, others = np.array([0.30, 0.32, 0.31]), np.array([[0.32, 0.32, 0.33], [0.33, 0.31, 0.36]])
     more = np.concatenate([others, others, others])
     offsets = np.array([-1, 1, -2, 2, -3, 3])
-    half = pytest.approx(stats.t.ppf(0.975, 1.5 * 2), rel=1e-6)
+    half = pytest.approx(stats.t.ppf(0.975, 1.6 * 2), rel=1e-6)
     assert critical(compare(own, others, BOTH, "min", True)) == half
     assert critical(compare(own, more, offsets, "min", True)) == half
 
@@ -268,7 +268,7 @@ def test_a_side_of_clearly_worse_rungs_takes_no_share_of_the_error() -> None:
     own = np.array(near[0])
     found = compare(own, np.array([near[-1], *hopeless.values()]), np.array([-1, 1, 2]), "min", True)
     assert found.clearly.tolist() == [False, True, True]
-    assert critical(found)[0] == pytest.approx(stats.t.ppf(0.95, 1.5 * 2), rel=1e-6)
+    assert critical(found)[0] == pytest.approx(stats.t.ppf(0.95, 1.6 * 2), rel=1e-6)
     assert found.allowance(0.95)[1:].tolist() == [0.0, 0.0], "no contenders, whatever their noise"
 
 
