@@ -60,14 +60,16 @@ def previous(
 
     With a prior of 0 it is the paired t-test with Bonferroni's correction.
     """
-    with mock.patch.object(regret, "moderated", lambda variances, offsets, seeds: (variances, variances)):
+    # The variances of the pairs as they are, before ``compare`` draws them anywhere or widens them.
+    with mock.patch.object(regret, "moderated", wraps=regret.moderated) as moderated:
         found = compare(own, others, offsets, mode, as_ratios, doubtful)
+    pairs: Array = moderated.call_args.args[0]
     seeds, rivals = own.shape[-1], others.shape[-2]
     # The typical variance knows no more than the geometric mean of all of them does (the trigamma function).
     freedom = seeds - 1
     prior = min(prior, 2 * (rivals - 1) / float(scipy.special.polygamma(1, freedom / 2)))
-    typical = unbiased_mean(found.variance, freedom)
-    variance = (freedom * found.variance + prior * typical) / (freedom + prior)
+    typical = unbiased_mean(pairs, freedom)
+    variance = (freedom * pairs + prior * typical) / (freedom + prior)
     if as_ratios:
         variance = variance * (1 + variance / 2)
     shared = np.where(doubtful, min(error / rivals, ERROR), error / rivals)

@@ -47,6 +47,15 @@ def test_a_prior_of_nothing_is_the_paired_t_test(load: Load) -> None:
         assert found == pytest.approx(interval.high / OWN.mean())
 
 
+def test_the_previous_bound_is_widened_to_second_order_once(load: Load) -> None:
+    """Its variances are those of the pairs, not as the bound of verdicts has widened them."""
+    own, other = np.array([0.2, 1.0, 1.8]), np.array([1.3, 1.2, 1.1])
+    lost = load("regret_procedures").previous(3, own, other[None], BOTH[:1], NONE[:1], "min", True, 0.05)
+    variance = (own / own.mean() - other / other.mean()).var(ddof=1)
+    allowed = stats.t.ppf(0.95, 2) * np.sqrt(variance * (1 + variance / 2) / 3)
+    assert lost[0] == pytest.approx(np.expm1(allowed - np.log(1.2 / 1.0)))
+
+
 def test_dunnetts_critical_value_is_that_of_the_multivariate_t(load: Load) -> None:
     critical = load("regret_procedures").dunnett(3, 8, 0.05)
     shape = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
