@@ -154,7 +154,7 @@ def lost_to(
         return np.empty(rivals.shape)
     own, others = drawn.values[group, chosen, :seeds], drawn.values[group[:, None], rivals, :seeds]
     sign = 1 if drawn.mode == "min" else -1
-    doubtful = (sign * (drawn.initial - others) <= 0).all(axis=2)
+    doubtful = (sign * (drawn.initial - others) <= 0).mean(axis=2) > 0.5
     as_ratios = bool((own > 0).all() and (others > 0).all())
     return procedure(own, others, rivals - chosen[:, None], doubtful, drawn.mode, as_ratios, error)
 

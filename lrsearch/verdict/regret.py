@@ -50,9 +50,9 @@ def losses(
     given, whichever other one is chosen loses no more to it than its bound says, with ``confidence``. Below zero, the
     rival is worse. Empty below two paired seeds.
 
-    A rival of which no seed ended better than it began, though they do not show that it did not learn, is doubtful:
-    they may have been unlucky together, as where some seeds of a rate never get going. It counts as worse only where
-    chance explains that no better than ``learning.ERROR``.
+    A rival of which most seeds ended no better than they began, though they do not show that it did not learn, is
+    doubtful: they may have been unlucky together, as where some seeds of a rate never get going. It counts as worse
+    only where chance explains that no better than ``learning.ERROR``.
     """
     comparison = _compared(chosen, rivals, mode, [_is_doubtful(rival, mode) for rival in rivals.values()])
     if comparison is None:
@@ -159,7 +159,7 @@ def compare(
             Logarithms of the single metrics would compare geometric means, and the choice is by arithmetic ones.
             Else means are compared by their difference, over the size of the chosen one's; over that of the largest
             rival where it is 0.
-        doubtful: rivals [..., rivals] of which no seed ended better than it began; never clearly worse.
+        doubtful: rivals [..., rivals] of which most seeds ended no better than they began; never clearly worse.
     """
     sign = 1 if mode == "min" else -1
     own, others = chosen.mean(axis=-1)[..., None], rivals.mean(axis=-1)
@@ -176,8 +176,8 @@ def compare(
     seeds = chosen.shape[-1]
     variance, typical = moderated(differences.var(axis=-1, ddof=1), offsets, seeds)
     if as_ratios:
-        # Where its seeds spread as widely as their mean, a few of them understate how far a mean strays, and that of the
-        # chosen one, which was chosen for being low, strays further than the first order says.
+        # Where seeds spread as widely as their mean, a few of them understate how far that strays; and the mean of the
+        # chosen one, which was chosen for being good, strays further than the first order says.
         spread = (chosen / own).var(axis=-1, ddof=1)[..., None]
         variance = variance * (1 + np.minimum(variance, spread) / 2)
     clearly = (worse_by.min(axis=-1) > CLEARLY * np.sqrt(typical)) & ~np.asarray(doubtful)
@@ -228,7 +228,8 @@ def _sides(offsets: Integers) -> Integers:
 
 def _is_doubtful(rival: Candidate, mode: Mode) -> bool:
     ended = [(rival.replicas[seed].curve[0].value, value) for seed, value in rival.values.items()]
-    return all(value >= began if mode == "min" else value <= began for began, value in ended)
+    stuck = [value >= began if mode == "min" else value <= began for began, value in ended]
+    return 2 * sum(stuck) > len(stuck)
 
 
 def _compared(

@@ -275,12 +275,13 @@ def test_a_metric_that_is_to_be_high_or_of_some_examples_says_so():
     assert content(sampled)["metric"]["examples"] == 1000
 
 
-def test_a_candidate_that_was_left_behind_half_trained_was_stopped():
+def test_what_a_run_from_another_start_left_behind_stays_in_the_study():
     store = MemoryStore()
     Run(sgd(0.001, (1e-8, 1e3)), store=store, workers=1).go(evaluations=30)
     run = Run(sgd(0.3, (1e-8, 1e3)), store=store).go()
-    candidates = content(run)["chosen"]["sgd"]["searches"]["lr"]["candidates"]
-    assert candidates[0.001] == {"outcome": "stopped", "seeds": 2}
+    left = [trial.spec.hyperparameters["lr"] for trial in store.trials() if isinstance(trial.outcome, Stopped)]
+    assert 0.001 in left
+    assert content(run) == content(Run(sgd(0.3, (1e-8, 1e3))).go())
 
 
 @given(rung=st.integers(-16, 6))
