@@ -55,7 +55,8 @@ sgd/lr ────────────────────────�
 
 train_loss at iteration 20, better if low: mean and standard deviation over
 seeds. Worse by: mean difference to the chosen one on the same seeds ± its
-standard error, against the chosen one's mean.
+standard error, against the chosen one's mean, or what it learned, or its error,
+whichever is smallest.
 """
 DATA = """\
 
