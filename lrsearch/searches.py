@@ -125,7 +125,7 @@ def state_of(
     chosen: Mapping[SearchId, float],
     before: SearchState | None = None,
 ) -> SearchState:
-    """Give the state of one search.
+    """Return the state of one search.
 
     Args:
         task: the task.
@@ -216,7 +216,7 @@ def _in_order(
 
 
 def _spared_by(replica: tuple[int, int], trials: Iterable[Trial]) -> Trial | None:
-    """The diverged training of a later seed that had this replica stopped, in a study of an earlier version."""
+    """Return the diverged training of a later seed for which a study of an earlier version stopped this replica."""
     rung, seed = replica
     of_rung = {trial.spec.seed: trial for trial in trials if trial.spec.rung == rung}
     if seed not in of_rung or not isinstance(of_rung[seed].outcome, Stopped):
@@ -226,7 +226,7 @@ def _spared_by(replica: tuple[int, int], trials: Iterable[Trial]) -> Trial | Non
 
 
 def _beside(following: Decision, beside: Decision, trials: Sequence[Trial]) -> Decision:
-    """Give what to do now: what one worker would train next comes first, then what else may be needed."""
+    """Return what to do now: what one worker would train next comes first, then what else may be needed."""
     there = {(trial.spec.rung, trial.spec.seed): trial for trial in trials}
     wanted: list[tuple[int, int]] = []
     diverged: set[int] = set()

@@ -12,7 +12,7 @@ _ALL = 1.0
 
 
 def loss_text(verdict: Verdict, metric: str) -> str:
-    """Say what a choice may lose to the best of those trained, by a bound above 0; ``metric`` is what decides."""
+    """Return in words what a choice may lose to the best of those trained, by a bound above 0, of ``metric``."""
     bound, unit = verdict.regret_at_most, verdict.regret_of
     assert bound is not None, "what has no bound says why"
     own = own_units(verdict, metric)
@@ -25,7 +25,7 @@ def loss_text(verdict: Verdict, metric: str) -> str:
 
 
 def table_text(verdict: Verdict, metric: str) -> str:
-    """Write a bound into a column that is headed "loses at most"."""
+    """Return a bound for a column that is headed "loses at most"."""
     bound, unit = verdict.regret_at_most, verdict.regret_of
     if bound is None:
         return "unknown"
@@ -35,7 +35,7 @@ def table_text(verdict: Verdict, metric: str) -> str:
 
 
 def short_text(verdict: Verdict) -> str:
-    """Say what is lost at most in 22 characters."""
+    """Return what is lost at most, in 22 characters."""
     bound, unit = verdict.regret_at_most, verdict.regret_of
     assert bound is not None, "what has no bound says so"
     if bound == 0:
@@ -50,7 +50,7 @@ def short_text(verdict: Verdict) -> str:
 
 
 def own_units(verdict: Verdict, metric: str) -> str:
-    """Write what is lost at most in the metric's own units, rounded up; points are hundredths of a share.
+    """Return what is lost at most in the metric's own units, rounded up; points are hundredths of a share.
 
     "" where no finite amount can be said; without the metric's name where that is empty.
     """
