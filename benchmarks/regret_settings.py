@@ -74,6 +74,7 @@ def valley(
     shared: float = 0.1,
     bad: float = 1.0,
     bad_above_only: bool = False,
+    diverges_above: bool = False,
 ) -> Drawn:
     """Draw losses whose logarithms are a parabola with its lowest point within half a rung of the middle.
 
@@ -87,6 +88,7 @@ def valley(
         shared: standard deviation of what all candidates of a seed share.
         bad: factor on the loss of one replica in ten.
         bad_above_only: whether that happens above the middle only.
+        diverges_above: whether every training above the middle does, so that all rivals are below the best.
     """
     rung = np.arange(RUNGS) - RUNGS // 2
     lowest = random.uniform(-0.5, 0.5, (searches, 1))
@@ -97,6 +99,8 @@ def valley(
     chance = np.where((rung > 0) | (not bad_above_only), 0.1, 0.0)
     values = np.where(random.random(values.shape) < chance[:, None], bad * values, values)
     truth = np.exp(depth + (scale**2 + shared**2) / 2) * (1 + chance * (bad - 1))
+    if diverges_above:
+        values[:, rung > 0], truth[:, rung > 0] = np.inf, np.inf
     starts = RUNGS // 2 + random.integers(-STARTS, STARTS + 1, searches)
     return Drawn(values, truth, starts, np.inf)
 
@@ -176,6 +180,7 @@ def settings() -> dict[str, dict[str, Setting]]:
         "spread 10x above, no shared effect": {"spread": 0.02, "step": 10, "shared": 0.0},
         "one in ten 1.3x": {"spread": 0.05, "bad": 1.3},
         "one in ten 2x": {"spread": 0.05, "bad": 2.0},
+        "spread 5 %, diverges above": {"spread": 0.05, "diverges_above": True},
     }
     unseen = {"spread": 0.05, "bad": 2.0, "bad_above_only": True}
     return {

@@ -110,13 +110,13 @@ class Comparison:
     def allowance(self, confidence: float) -> Array:
         """Return what chance may do to each lead, all together with ``confidence``; nothing to those clearly worse.
 
-        The error is shared by the sides of the chosen one, not by the rivals: a miss needs a choice that looks
-        better than the best by more than its allowance, and of one valley's rungs those farther out seldom do. This
-        is an approximation, confirmed by simulation. A doubtful rival has the error of the judgement that a
-        candidate did not learn, if that is smaller.
+        Each rival has half of the error, however many there are: a miss needs a choice that looks better than the
+        best by more than its allowance; the best has a neighbour on either side that may be so chosen, trained or
+        not, and of one valley's rungs those farther out seldom are. This is an approximation, confirmed by
+        simulation. A doubtful rival has the error of the judgement that a candidate did not learn, if that is
+        smaller.
         """
-        sides = _sides(np.where(self.clearly, 0, self.offsets))
-        error = (1 - confidence) / np.maximum(sides, 1)
+        error = (1 - confidence) / 2
         # Student's t: the quantile of the upper tail.
         critical = -scipy.special.stdtrit(
             self.freedom, np.where(self.doubtful, np.minimum(error, ERROR), error)

@@ -66,18 +66,18 @@ ONE, BOTH = np.array([1]), np.array([-1, 1])
 """Where rivals are: beside the chosen one on one side, and on both."""
 
 
-def test_one_rival_is_the_paired_t_test() -> None:
+def test_one_rival_is_the_paired_t_test_of_two_sides() -> None:
     """On the scale of seeds' shares in the means, as the delta method has it; the second order adds next to nothing."""
     own, other = np.array([0.30, 0.32, 0.31, 0.35]), np.array([0.33, 0.36, 0.33, 0.36])
     found = compare(own, other[None], ONE, "min", as_ratios=True)
-    test = stats.ttest_rel(other / other.mean(), own / own.mean()).confidence_interval(0.9)
+    test = stats.ttest_rel(other / other.mean(), own / own.mean()).confidence_interval(0.95)
     assert found.allowance(0.95)[0] == pytest.approx(test.high, rel=1e-3)
 
 
-def test_without_ratios_one_rival_is_the_paired_t_test() -> None:
+def test_without_ratios_one_rival_is_the_paired_t_test_of_two_sides() -> None:
     own, other = np.array([-2.0, -2.1, -1.7]), np.array([-1.0, -1.1, -1.2])
     found = compare(own, other[None], ONE, "min", as_ratios=False)
-    test = stats.ttest_rel(other, own).confidence_interval(0.9)
+    test = stats.ttest_rel(other, own).confidence_interval(0.95)
     limits = np.array([found.lead[0] - found.allowance(0.95)[0], found.lead[0] + found.allowance(0.95)[0]])
     assert limits * abs(own.mean()) == pytest.approx([test.low, test.high])
 
@@ -86,14 +86,14 @@ def critical(found: Comparison) -> Array:
     return np.asarray(found.allowance(0.95) / np.sqrt(found.variance / found.seeds))
 
 
-def test_rivals_on_one_side_have_the_whole_error_and_their_own_freedom() -> None:
+def test_rivals_on_one_side_have_their_own_freedom() -> None:
     own, others = np.array([0.30, 0.32, 0.31]), np.array([[0.32, 0.32, 0.33], [0.33, 0.31, 0.36]])
     assert critical(compare(own, others, np.array([1, 2]), "min", True)) == pytest.approx(
-        stats.t.ppf(0.95, 2)
+        stats.t.ppf(0.975, 2)
     )
 
 
-def test_each_side_has_half_of_the_error_however_many_rivals_it_has() -> None:
+def test_each_rival_has_half_of_the_error_however_many_there_are() -> None:
     own, others = np.array([0.30, 0.32, 0.31]), np.array([[0.32, 0.32, 0.33], [0.33, 0.31, 0.36]])
     more = np.concatenate([others, others, others])
     offsets = np.array([-1, 1, -2, 2, -3, 3])
@@ -155,6 +155,26 @@ def test_the_bound_holds_in_95_per_cent_of_searches(spread: float, gap: float, g
     assert missed.sum() <= 243, f"seed 7: {missed.mean():.1%}"
 
 
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("worse", [0.0, 0.3], ids=["all alike", "one clearly worse"])
+def test_a_best_rung_with_nothing_beside_those_trained_is_missed_in_5_per_cent(
+    seeds: int, worse: float
+) -> None:
+    """Of three rungs, as where all others diverged, whichever is the best and whichever is chosen."""
+    random = np.random.default_rng(3)
+    searches, ladder = 20_000, np.arange(3)
+    table = np.exp(0.05 * random.normal(size=(searches, 3, seeds)) + worse * (ladder == 2)[:, None])
+    order = table.mean(axis=2).argsort(axis=1)
+    sorted_by_mean = np.take_along_axis(table, order[..., None], axis=1)
+    found = compare(
+        sorted_by_mean[:, 0], sorted_by_mean[:, 1:], order[:, 1:] - order[:, :1], "min", as_ratios=True
+    )
+    below_zero = found.allowance(0.95) < found.lead
+    missed = [(below_zero & (order[:, 1:] == best)).sum() for best in ladder[: 2 if worse else 3]]
+    # 5 % of 20,000 is 1,000; a binomial count stays under 1,096 but once in a thousand.
+    assert max(missed) <= 1096, f"seed 3: {np.array(missed) / searches}"
+
+
 def test_the_looks_share_the_error() -> None:
     assert 1 - confidence_at(4) == pytest.approx(0.05 / 4)
 
@@ -212,7 +232,7 @@ def test_a_high_metric_is_bounded_as_a_fraction_of_the_best() -> None:
     table: Table = {0: [0.90, 0.91, 0.89], 1: [0.89, 0.91, 0.90]}
     own, other = np.array(table[0]), np.array(table[1])
     variance = (own / own.mean() - other / other.mean()).var(ddof=1)
-    allowance = stats.t.ppf(0.95, 2) * np.sqrt(variance / 3)
+    allowance = stats.t.ppf(0.975, 2) * np.sqrt(variance / 3)
     assert lost(table, "max")[1] == pytest.approx(1 - np.exp(-allowance), rel=1e-3)
 
 
@@ -262,14 +282,13 @@ def test_quiet_rungs_farther_out_change_no_bound() -> None:
     assert {rung: after[rung] for rung in before} == before
 
 
-def test_a_side_of_clearly_worse_rungs_takes_no_share_of_the_error() -> None:
+def test_clearly_worse_rungs_are_allowed_nothing_whatever_their_noise() -> None:
     hopeless: Table = {1: [3.0, 3.1, 2.9], 2: [9.0, 9.5, 8.9]}
-    near = {rung: row for rung, row in NEAR.items() if rung < 1}
-    own = np.array(near[0])
-    found = compare(own, np.array([near[-1], *hopeless.values()]), np.array([-1, 1, 2]), "min", True)
+    own = np.array(NEAR[0])
+    found = compare(own, np.array([NEAR[-1], *hopeless.values()]), np.array([-1, 1, 2]), "min", True)
     assert found.clearly.tolist() == [False, True, True]
-    assert critical(found)[0] == pytest.approx(stats.t.ppf(0.95, 1.6 * 2), rel=1e-6)
-    assert found.allowance(0.95)[1:].tolist() == [0.0, 0.0], "no contenders, whatever their noise"
+    assert found.allowance(0.95)[0] > 0
+    assert found.allowance(0.95)[1:].tolist() == [0.0, 0.0]
 
 
 def test_one_seed_that_is_nearly_as_good_makes_no_rung_clearly_worse() -> None:
