@@ -358,6 +358,7 @@ def _bracket_for(task: Task, search: SearchId, searched: Searched) -> Bracket:
         lower_bound=task.metric.lower_bound,
         bold=is_bolder_upward(search.hyperparameter, searched.ladder_name),
         take=task.metric.take,
+        patience=task.settings.patience,
     )
 
 

@@ -22,14 +22,11 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from fit_margins import fit
 from lr_find import RULES, suggested
 from ours import Case, Found, paper, searched
 from peers import SAMPLERS, compared, halved, sampled
 from replay import Recording, recordings
 from report import document, print_tables
-
-from lrsearch.strategies.margins import MARGINS, Margins
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs/replay-bench.md"
@@ -55,6 +52,7 @@ METHODS: dict[str, Method] = {
     DEFAULT: Method(searched),
     "ours, lower_bound 0": Method(partial(searched, metric="lower_bound: 0")),
     "ours, resolve": Method(partial(searched, search="resolve: true"), share=0.4),
+    "ours, patience 2": Method(partial(searched, search="patience: 2"), share=0.4),
     "ours, screen 1, confirm 3": Method(partial(searched, seeds="{screen: 1, confirm: 3}")),
     "ours, race": Method(partial(searched, search="race: true")),
     "ours, start auto": Method(partial(searched, auto=True), any_start=True),
@@ -82,8 +80,7 @@ def main() -> None:
     began = time.perf_counter()
     found = recordings()
     chosen = [r for r in found if arguments.only in r.name]
-    margins = {table: margins_without(table, found) for table in {r.table for r in found}}
-    jobs = [(r.name, margins[r.table], arguments.draws, arguments.methods) for r in chosen]
+    jobs = [(r.name, arguments.draws, arguments.methods) for r in chosen]
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers are processes; read when a sampler imports torch
     with ProcessPoolExecutor(arguments.workers) as pool:
         rows = [row for of_one in pool.map(_bench_by_name, jobs) for row in of_one]
@@ -106,23 +103,15 @@ def main() -> None:
         sys.exit("error: the default spent more than the paper's procedure")
 
 
-def margins_without(table: str, found: list[Recording]) -> Margins:
-    """Give the margins that are fitted without a table, so that none is judged by its own."""
-    others = [r for r in found if r.table != table]
-    return fit(others) if others else MARGINS
-
-
-def _bench_by_name(job: tuple[str, Margins, int, str]) -> list[dict[str, object]]:
-    name, margins, draws, methods = job
+def _bench_by_name(job: tuple[str, int, str]) -> list[dict[str, object]]:
+    name, draws, methods = job
     recording = next(r for r in recordings() if r.name == name)
-    return list(bench(recording, margins, draws, methods))
+    return list(bench(recording, draws, methods))
 
 
-def bench(
-    recording: Recording, margins: Margins, draws: int, methods: str = ""
-) -> Iterator[dict[str, object]]:
+def bench(recording: Recording, draws: int, methods: str = "") -> Iterator[dict[str, object]]:
     """Try every method on one optimizer of a table; give a row each."""
-    cases = list(cases_of(recording, margins, draws))
+    cases = list(cases_of(recording, draws))
     papers = [paper(recording, case.start, case.order) for _, case in cases]
     for name, method in METHODS.items():
         if methods not in name:
@@ -165,7 +154,7 @@ def bench(
         }
 
 
-def cases_of(recording: Recording, margins: Margins, draws: int) -> Iterator[tuple[int, Case]]:
+def cases_of(recording: Recording, draws: int) -> Iterator[tuple[int, Case]]:
     """Give the cases: every start with every draw of seeds, the same draws at every start."""
     generator = np.random.default_rng(0)
     orders = [tuple(int(seed) for seed in generator.permutation(recording.seeds)) for _ in range(draws)]
@@ -173,7 +162,7 @@ def cases_of(recording: Recording, margins: Margins, draws: int) -> Iterator[tup
         start = recording.best + offset
         for draw, order in enumerate(orders):
             iterations = paper(recording, start, order).iterations
-            yield draw, Case(recording, start, order, iterations, margins, seed=draw)
+            yield draw, Case(recording, start, order, iterations, seed=draw)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,21 +86,29 @@ def on_a_cliff(recording: Recording, rung: int | None) -> bool:
     return not np.isfinite(curve[-1]) or curve[-1] > curve[0] or bool(froze)
 
 
-def totals(recording: Recording) -> np.ndarray:
-    """Count the starts; the paper's rule right, its trainings; ours right, its trainings, and on a cliff."""
-    row = np.zeros(6, int)
+METHODS = {"default": "", "patience 2": "patience: 2", "race": "race: true"}
+"""Our searches, by their settings."""
+
+
+def totals(recording: Recording, methods: Sequence[str] = tuple(METHODS)) -> np.ndarray:
+    """Return, of the paper's rule and each method [m, 4]: how often right, trainings, iterations, and on a cliff.
+
+    Iterations are in whole trainings.
+    """
+    found = np.zeros((1 + len(methods), 4))
     for start in starts_of(recording):
-        papers = paper(recording, start, (0,))
-        ours = replay(recording, task_for(recording, start, seeds="1"), (0,))
-        row += [
-            1,
-            is_right(recording, papers.rung),
-            papers.trainings,
-            is_right(recording, ours.rung),
-            ours.trainings,
-            on_a_cliff(recording, ours.rung),
+        tasks = [task_for(recording, start, METHODS[method], seeds="1") for method in methods]
+        searches = [paper(recording, start, (0,)), *(replay(recording, task, (0,)) for task in tasks)]
+        found += [
+            [
+                is_right(recording, one.rung),
+                one.trainings,
+                one.iterations / recording.budget,
+                on_a_cliff(recording, one.rung),
+            ]
+            for one in searches
         ]
-    return row
+    return found
 
 
 def _end(recording: Recording, rung: int) -> float:
@@ -119,22 +127,28 @@ def main() -> None:
     path = Path(folder or ".") / "deepobs-curves.json.gz"
     if not path.is_file():
         sys.exit(f"error: {path} is not there; put it into a folder and name that in LRSEARCH_DATA")
-    table = Table(
-        "recording", "starts", "paper: right", "trainings", "ours: right", "trainings", "on a cliff"
-    )
-    overall = np.zeros(6, int)
-    for recording in deepobs(path, arguments.evaluations):
-        row = totals(recording)
-        table.add_row(recording.name, *map(str, row))
-        overall += row
-    starts, papers_right, papers_trainings, right, trainings, cliffs = map(int, overall)
-    table.add_section()
-    table.add_row("all", *map(str, overall))
-    Console(width=110).print(table)
+    found = deepobs(path, arguments.evaluations)
+    counts = np.array([sum(1 for _ in starts_of(recording)) for recording in found])
+    rows = np.array([totals(recording) for recording in found])
+    shown = Table("recording", "starts", "paper: right", "trainings")
+    for method in METHODS:
+        for column in (f"{method}: right", "trainings", "iterations"):
+            shown.add_column(column)
+    for recording, starts, (papers, *ours) in zip(found, counts, rows, strict=True):
+        cells = [f"{number:.0f}" for method in ours for number in method[:3]]
+        shown.add_row(recording.name, str(starts), f"{papers[0]:.0f}", f"{papers[1]:.0f}", *cells)
+    Console(width=160).print(shown)
+    (papers_right, papers_trainings, papers_iterations, papers_cliffs), *ours = rows.sum(axis=0)
+    starts = counts.sum()
     print(
-        f"of {starts} starts the paper's rule is right from {papers_right / starts:.1%}, ours from "
-        f"{right / starts:.1%} at {trainings / papers_trainings:.3f} times its trainings, {cliffs} on a cliff"
+        f"of {starts} starts the paper's rule is right from {papers_right / starts:.1%}, {papers_cliffs:.0f} on a cliff"
     )
+    for method, (right, trainings, iterations, cliffs) in zip(METHODS, ours, strict=True):
+        relative = trainings / papers_trainings, iterations / papers_iterations
+        print(
+            f"{method}: from {right / starts:.1%}, {cliffs:.0f} on a cliff, at {relative[0]:.3f} times its trainings "
+            f"and {relative[1]:.3f} times its iterations"
+        )
 
 
 if __name__ == "__main__":

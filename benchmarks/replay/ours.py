@@ -1,18 +1,14 @@
 """The paper's procedure, plain, and the searches of this project, each on one case."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
-from unittest.mock import patch
+from functools import cache
 
 import numpy as np
 from replay import Recording, replay, task_for
 
 from lrsearch.ladder import LR
-from lrsearch.strategies import AtLimit, Bracket, Bracketed, Race, Standing, State
+from lrsearch.strategies import AtLimit, Bracket, Bracketed, Standing, State
 from lrsearch.strategies.candidates import LEARNED_BY
-from lrsearch.strategies.margins import Margins
 from lrsearch.strategies.range_test import suggest
 from lrsearch.task.model import Task
 
@@ -28,7 +24,6 @@ class Case:
         start: the rung where it begins.
         order: which recorded seed stands for the search's seeds 0, 1, 2, …
         iterations: what the paper's procedure spends here, for those that get as much.
-        margins: those that were fitted without the recording's table.
         seed: for what draws random numbers.
     """
 
@@ -36,7 +31,6 @@ class Case:
     start: int
     order: tuple[int, ...]
     iterations: int
-    margins: Margins
     seed: int
 
 
@@ -107,8 +101,7 @@ def searched(case: Case, search: str = "", metric: str = "", seeds: str = "3", a
     start, cost = case.start, 0
     if auto:
         start, cost = guess(case)
-    with margins_of(case):
-        found = replay(case.recording, _task(case.recording, start, search, metric, seeds), case.order)
+    found = replay(case.recording, _task(case.recording, start, search, metric, seeds), case.order)
     return Found(found.rung, found.iterations + cost, found.resolved, found.trainings)
 
 
@@ -119,13 +112,6 @@ def guess(case: Case) -> tuple[int, int]:
     rung = case.start if lr is None else LR.rung(lr)
     lowest, highest = int(case.recording.rungs[0]), int(case.recording.rungs[-1])
     return min(max(rung, lowest), highest), int(np.isfinite(losses).sum())
-
-
-@contextmanager
-def margins_of(case: Case) -> Iterator[None]:
-    """A task has no key for margins, and a table must not be judged by those that were fitted to it."""
-    with patch("lrsearch.searches.Race", partial(Race, margins=case.margins)):
-        yield
 
 
 @cache

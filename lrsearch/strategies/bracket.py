@@ -45,10 +45,14 @@ class Bracket:
     The paper would stop there. For the same reason the upper first guess is left out where the lower one diverged, and
     what lies above such a rung is tried last while nothing has learned. ``hopeless`` ends what no rate can cure.
 
+    A side is closed by ``patience`` rungs that are worse, the paper's rule being 1; by two at least where the first of
+    them is worse by no more than the standard error of the best one's mean, and so may well be worse by chance. Above
+    the best, one that diverged or died closes the side at once.
+
     What cannot change the choice is not trained: the other seeds of a candidate of which one diverged, and, where
     no value of the metric is below ``lower_bound``, those of a candidate whose first seeds alone already make
-    its mean worse than that of the best complete one. The candidate that closes the lower side is trained with all
-    seeds all the same, since one of them may show that it is too bold to close it.
+    its mean worse than that of the best complete one by more than its standard error. What closes the lower side is
+    trained with all seeds all the same, since one of them may show that it is too bold to close it.
     """
 
     start: int
@@ -60,6 +64,7 @@ class Bracket:
     lower_bound: float | None = None
     bold: bool = True
     take: Take = "last"
+    patience: int = 1
 
     def decide(self, trials: Sequence[Trial]) -> Decision:
         """Decide from all trials of the search; a failed replica leaves its candidate undecided."""
@@ -176,11 +181,16 @@ class Bracket:
         return reasons
 
     def _closing(self, candidates: Mapping[int, Candidate], best: int) -> int | None:
-        """The rung that may close the side below the best: the first one down that is not known to be too bold."""
-        below = best - 1
+        """The next rung down that may close the side below the best: the first not known to be too bold, or one more
+        where several are needed."""
+        below, closing, needed = best - 1, 0, 1
         while below in candidates and candidates[below].complete(self.seeds):
-            if self._closes_below(self.standing_of(candidates[below])):
-                return None
+            standing = self.standing_of(candidates[below])
+            if self._closes_below(standing):
+                needed = needed if closing else self._needed(standing, self.standing_of(candidates[best]))
+                closing += 1
+                if closing == needed:
+                    return None
             below -= 1
         return below if self.bold else None
 
@@ -201,21 +211,53 @@ class Bracket:
             return NoneLearned()
         if missing := tuple(rung for rung in self.beside(best) if rung not in known):
             return missing
-        below, level = best - 1, 0
-        while below in known and not self._closes_below(known[below]):
-            # Rungs that froze where the best did may be dead with it, or all as good: one below them tells.
-            level += self._is_level(known[below], known[best])
-            if level > 1:
-                break
-            below -= 1
-        if below not in known and below >= self.lowest:
-            return (below,)
-        open_below = below < self.lowest and self.lowest != self.closed_below
+        closing, further_below = self._below(known, best)
+        # One after the other: the second is asked for only where the first has not become the best.
+        if further_below is not None:
+            return (further_below,)
+        if (further_above := self._further_above(known, best)) is not None:
+            return (further_above,)
+        open_below = closing < self.lowest and self.lowest != self.closed_below
         if best == self.highest and not (open_below and best == self.lowest):
             return AtLimit(best, "highest")
         if open_below:
             return AtLimit(best, "lowest")
-        return Bracketed(best, None if below == best - 1 else below)
+        return Bracketed(best, None if closing == best - 1 else closing)
+
+    def _below(self, known: Mapping[int, Standing], best: int) -> tuple[int, int | None]:
+        """Return the first rung down that closes the side below the best, and one to train yet within the limits."""
+        below, level = best - 1, 0
+        closing: list[int] = []
+        while below in known:
+            if self._closes_below(known[below]):
+                closing.append(below)
+            elif self._is_level(known[below], known[best]):
+                level += 1
+            # Rungs that froze where the best did may be dead with it, or all as good: one below them tells.
+            if level > 1:
+                return closing[0] if closing else below, None
+            if closing and len(closing) >= self._needed(known[closing[0]], known[best]):
+                return closing[0], None
+            below -= 1
+        return closing[0] if closing else below, below if below >= self.lowest else None
+
+    def _further_above(self, known: Mapping[int, Standing], best: int) -> int | None:
+        """Return the next rung above the best that is needed yet to close that side, within the limits."""
+        above, needed = best + 1, 1
+        while above <= min(best + needed, self.highest):
+            if above not in known:
+                return above
+            if self.bold and known[above].state in (State.DIVERGED, State.DEAD):
+                return None
+            needed = self._needed(known[best + 1], known[best])
+            above += 1
+        return None
+
+    def _needed(self, beside: Standing, best: Standing) -> int:
+        """Return how many worse rungs close a side of the best: two at least where the first may be so by chance."""
+        if beside.mean is None or best.mean is None or best.error == 0:
+            return self.patience
+        return max(self.patience, 1 + (self.sign * (beside.mean - best.mean) <= best.error))
 
     def first_guesses(self, known: Mapping[int, Standing]) -> tuple[int, ...]:
         """Return the start and, unless that diverged, the rung above, as far as the limits go."""
@@ -315,7 +357,7 @@ class Bracket:
             return None
         least = fsum([v / self.seeds for v in finished]) + (1 - len(finished) / self.seeds) * self.lower_bound
         limit = fsum([v / self.seeds for v in best.values.values()])
-        if least <= limit + _ROUNDING * abs(limit):
+        if least <= limit + best.error + _ROUNDING * abs(limit):
             return None
         return (
             f"its {len(finished)} finished of {self.seeds} seeds alone make its mean at least {least:.4g}, and "

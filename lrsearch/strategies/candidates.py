@@ -1,12 +1,13 @@
 """From replicas to candidates: what the seeds of one rung say together."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, count, pairwise, takewhile
 
-from lrsearch.averages import mean_of
+from lrsearch.averages import deviation_of, mean_of
 from lrsearch.strategies.curves import LEARNED_BY as LEARNED_BY
 from lrsearch.trial import Diverged, Failed, Finished, Mode, Stopped, Trial
 
@@ -81,6 +82,12 @@ class Candidate:
         """The mean end metric over seeds; None where a seed did not finish: it is never averaged away."""
         values = self.values
         return mean_of([*values.values()]) if values and len(values) == len(self.replicas) else None
+
+    @cached_property
+    def error(self) -> float:
+        """The standard error of the mean end metric over seeds; 0 of one seed."""
+        ends = [*self.values.values()]
+        return deviation_of(ends) / math.sqrt(len(ends)) if len(ends) > 1 else 0.0
 
     @cached_property
     def initial(self) -> float:

@@ -1,4 +1,4 @@
-"""A heuristic that ends trainings early: a candidate whose lag behind another will not be made up is out.
+"""A heuristic that ends trainings early: a candidate that lags behind another, and will in the end, is out.
 
 All comparisons are of two candidates over paired seeds at common iterations, so that they compare like with like:
 the same initial weights, the same batches, the same sample in the evaluations.
@@ -14,17 +14,22 @@ from lrsearch.averages import mean_of
 from lrsearch.strategies.bracket import Bracket, missing_seeds
 from lrsearch.strategies.candidates import Candidate
 from lrsearch.strategies.decision import Cause, Decision, Done, Launch, NoneLearned, Skip, Stop, Wait
-from lrsearch.strategies.margins import MARGINS, Margins
+from lrsearch.strategies.forecast import least_lag
 from lrsearch.strategies.standing import Standing
 from lrsearch.trial import Trial
+
+SMALLEST = 0.02
+"""The least lag that counts at all: smaller ones are not worth a wrong choice."""
 
 
 @dataclass(frozen=True)
 class Race:
     """The bracket, walked with one seed where that suffices; candidates that fall behind are ended.
 
-    A candidate's lag is the mean over paired seeds of the logarithm of its metric over another's; it is out when
-    its lag at the newest evaluations that both have exceeds ``margins``. The bracket walks over what the first seeds
+    A candidate's lag is the mean over paired seeds of the logarithm of its metric over another's. It is out when even
+    the least lag that its curve leaves room for (``forecast.py``) is more than 2 %. A lower rate gains late: it is not
+    out while it catches up. Whether a candidate is out is worked out anew from the curves each time: where a leader
+    rose again or diverged, what was ended for it is trained again. The bracket walks over what the first seeds
     say; then the best candidate and those beside it that are not out are trained with all seeds. It ends as the
     bracket does, with candidates that are out counted as worse.
 
@@ -33,12 +38,10 @@ class Race:
     Args:
         bracket: rungs, limits and seeds; its mode is ``min``.
         iterations: of a whole training.
-        margins: how far behind is out.
     """
 
     bracket: Bracket
     iterations: int
-    margins: Margins = MARGINS
 
     def decide(self, trials: Sequence[Trial]) -> Decision:
         """Decide from all trials of the search, running ones with their curves so far."""
@@ -71,7 +74,7 @@ class _Field:
         self.bracket = race.bracket
         self.seeds = race.bracket.seeds
         self.candidates = candidates
-        self._known_logarithms: dict[tuple[int, int], dict[int, float] | None] = {}
+        self._known_logarithms: dict[tuple[int, int], dict[int, float]] = {}
 
     @cached_property
     def out(self) -> dict[int, str]:
@@ -215,41 +218,37 @@ class _Field:
         return min(ahead, key=lambda rung: (ahead[rung], rung)) if ahead else leader
 
     def _behind(self, candidate: Candidate, rival: Candidate) -> str | None:
-        """Why a candidate is out for a rival, if it is: over one seed or more, at their newest common evaluation."""
-        margins = self.race.margins
+        """Why a candidate is out for a rival, if it is: over their first seeds, of one or more."""
+        gains_late = candidate.rung < rival.rung or not self.bracket.bold
         sums: dict[int, float] = {}
         for seed in range(self.seeds):
-            if seed not in candidate.replicas or seed not in rival.replicas:
-                break
             own, other = self._logarithms(candidate, seed), self._logarithms(rival, seed)
-            if own is None or other is None:
-                break
-            common = sums.keys() & own.keys() & other.keys() if seed else own.keys() & other.keys()
+            common = own.keys() & other.keys()
+            common = common & sums.keys() if seed else common
+            if not common:
+                return None
             sums = {at: sums.get(at, 0.0) + own[at] - other[at] for at in sorted(common)}
             lags = [total / (seed + 1) for total in sums.values()]
-            if not lags or (lag := margins.lasting(lags)) <= margins.smallest:
-                continue
-            iteration = next(reversed(sums))
-            margin = margins.margin(lags, iteration / self.race.iterations)
-            if lag > margin:
+            lag = least_lag([*sums], lags, self.race.iterations, gains_late)
+            if lag > SMALLEST:
                 return (
-                    f"{math.expm1(lag):.0%} behind rung {{{rival.rung}}} at iteration {iteration} over "
-                    f"{seed + 1} paired seed{'s' * (seed > 0)}; {math.expm1(margin):.0%} is out"
+                    f"at least {math.expm1(lag):.0%} behind rung {{{rival.rung}}} in the end, as seen at iteration "
+                    f"{next(reversed(sums))} over {seed + 1} paired seed{'s' * (seed > 0)}"
                 )
         return None
 
-    def _logarithms(self, candidate: Candidate, seed: int) -> dict[int, float] | None:
-        """The logarithm of a replica's metric by iteration, after iteration 0; None where it has none."""
+    def _logarithms(self, candidate: Candidate, seed: int) -> dict[int, float]:
+        """The logarithm of a replica's metric by iteration, after iteration 0; empty where it has none."""
         key = candidate.rung, seed
         if key not in self._known_logarithms:
-            curve = candidate.replicas[seed].curve[1:]
+            curve = candidate.replicas[seed].curve[1:] if seed in candidate.replicas else ()
             values = [evaluation.value for evaluation in curve]
             if self.bracket.take == "best":
                 values = [*accumulate(values, min)]
             self._known_logarithms[key] = (
                 {e.iteration: math.log(value) for e, value in zip(curve, values, strict=True)}
                 if all(value > 0 for value in values)
-                else None
+                else {}
             )
         return self._known_logarithms[key]
 

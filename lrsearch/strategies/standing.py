@@ -58,6 +58,8 @@ class Standing:
     """How much better the mean ended than it began, of one that may be chosen."""
     sure: bool = True
     """Whether the noise of evaluations alone would not explain that gain."""
+    error: float = 0.0
+    """The standard error of the mean over seeds; 0 of one seed, of which none is known."""
 
     def left_behind(self) -> "Standing":
         """Return the standing of one that no longer counts as a contender; what was damaged stays so."""
@@ -82,7 +84,7 @@ def standing_of(candidate: Candidate, mode: Mode, take: Take) -> Standing:
         state = State.DAMAGED if _is_damaged(candidate, mode, take) else State.LEARNED
         gain, some = abs(candidate.initial - candidate.mean), islice(candidate.losses(mode), _LOOKED_AT)
         by_chance = mean_of([chance_gain(losses, len(candidate.values), take) for losses in some])
-        return Standing(state, candidate.mean, gain, sure=gain > by_chance)
+        return Standing(state, candidate.mean, gain, gain > by_chance, candidate.error)
     curves = list(candidate.losses(mode))
     if _ended_worse(curves) or all(is_damaged(losses, take) for losses in curves):
         return Standing(State.DEAD)

@@ -235,6 +235,7 @@ def _settings(block: TaskBlock) -> SearchSettings:
         prefer=search.prefer,
         resolve=search.resolve,
         max_seeds=search.max_seeds,
+        patience=search.patience,
         race=search.race,
         screen=None if isinstance(block.seeds, int) else block.seeds.screen,
         kind=block.metric.kind,

@@ -220,6 +220,7 @@ class SearchSettings:
             smallest value.
         resolve: whether seeds are added for contenders until the choice is resolved.
         max_seeds: how many at most, then.
+        patience: how many worse rungs close a side of the best.
         race: whether trainings that are far behind are ended early, a heuristic.
         screen: seeds while the bracket walks; None for all of them.
     """
@@ -228,6 +229,7 @@ class SearchSettings:
     prefer: Prefer = "lowest"
     resolve: bool = False
     max_seeds: int = 10
+    patience: int = 1
     race: bool = False
     screen: int | None = None
     kind: MetricKind | None = None

@@ -278,10 +278,15 @@ class SearchesBlock(_Block):
         description="Whether seeds are added, for the best candidate and its ties, until the choice is resolved.",
     )
     max_seeds: Seeds = Field(default=10, description="How many seeds a candidate gets at most with resolve.")
+    patience: Count = Field(
+        default=1,
+        description="How many rungs that are worse close a side of the best; a rung that diverged or died closes the "
+        "upper side at once.",
+    )
     race: Annotated[bool, _wanted("true or false")] = Field(
         default=False,
-        description="Whether a training is ended early that lags another by a lag that lasts, stands out of its own "
-        "noise and is not being made up. A heuristic: no bound on regret covers what it ended.",
+        description="Whether a training is ended early that lags another, and will in the end by its curve so far. "
+        "A heuristic: no bound on regret covers what it ended.",
     )
 
 

@@ -45,7 +45,7 @@ def test_what_is_stopped_says_behind_whom_when_and_by_how_much() -> None:
     assert stopped
     reason = stopped[0].outcome
     assert isinstance(reason, Stopped)
-    assert "behind rung {0} at iteration" in reason.reason
+    assert "behind rung {0} in the end, as seen at iteration" in reason.reason
     assert "over 1 paired seed" in reason.reason
     assert {skip.rung for skip in race().skips(found.trials)} == {-1, 1}
 

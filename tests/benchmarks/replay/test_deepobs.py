@@ -7,28 +7,46 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 Load = Callable[[str], ModuleType]
+STARTS = 101
 BESIDE = Path(__file__).parents[4] / "shared" / "data"
 
 
-@pytest.mark.parametrize("evaluations", [None, 20, 8])
-def test_it_holds_on_the_baselines_of_deepobs(load: Load, evaluations: int | None) -> None:
+def of_all(load: Load, evaluations: int | None, *methods: str) -> list[Any]:
+    """What became of the paper's rule and some methods: how often right, trainings, iterations, and on a cliff."""
     path = Path(os.environ.get("LRSEARCH_DATA") or BESIDE) / "deepobs-curves.json.gz"
     if not path.is_file():
         pytest.skip(f"{path} is not there")
     deepobs = load("deepobs")
-    rows = np.array([deepobs.totals(recording) for recording in deepobs.deepobs(path, evaluations)])
-    starts, papers_right, papers_trainings, right, trainings, cliffs = rows.sum(axis=0)
-    assert len(rows) == 12
-    assert starts == 101
-    assert papers_right < 0.9 * starts
-    assert right >= 0.91 * starts
-    assert trainings <= 1.05 * papers_trainings
-    assert cliffs == 0
+    recordings = deepobs.deepobs(path, evaluations)
+    assert len(recordings) == 12
+    assert sum(1 for recording in recordings for _ in deepobs.starts_of(recording)) == STARTS
+    return list(sum(deepobs.totals(recording, methods) for recording in recordings))
+
+
+@pytest.mark.parametrize("evaluations", [None, 20, 8])
+def test_it_holds_on_the_baselines_of_deepobs(load: Load, evaluations: int | None) -> None:
+    papers, ours, patient = of_all(load, evaluations, "default", "patience 2")
+    assert papers[0] < 0.9 * STARTS
+    assert ours[0] >= 0.97 * STARTS
+    assert ours[1] <= 1.05 * papers[1]
+    assert ours[3] == 0
+    assert patient[0] >= 0.99 * STARTS
+    assert ours[1] < patient[1] <= 1.43 * papers[1]
+
+
+@pytest.mark.parametrize("evaluations", [20, 8])
+def test_a_race_is_as_safe_on_long_trainings_however_often_they_are_evaluated(
+    load: Load, evaluations: int
+) -> None:
+    _, ours, race = of_all(load, evaluations, "default", "race")
+    assert race[0] >= ours[0] - 2
+    assert race[2] < 0.97 * ours[2]
 
 
 def test_each_rung_is_the_nearest_rate_and_ends_where_it_was_not_finite(load: Load, tmp_path: Path) -> None:

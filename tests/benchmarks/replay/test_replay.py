@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from lrsearch.coordinator import Coordinator
 from lrsearch.store.memory import MemoryStore
-from lrsearch.strategies.margins import MARGINS
 from lrsearch.trial import Diverged, Finished, Stopped
 
 Load = Callable[[str], ModuleType]
@@ -93,27 +92,6 @@ def test_no_choice_gains_nothing(recorded: dict[str, Any]) -> None:
     recording = recorded["digits_mlp sgd"]
     initial = recording.values[..., 0].mean()
     assert recording.regret(None) == pytest.approx(initial / recording.truth.min() - 1)
-
-
-@pytest.mark.parametrize("table", ["digits_mlp", "noisy_quadratic"])
-def test_margins_fitted_elsewhere_end_no_best_candidate(
-    load: Load, recorded: dict[str, Any], table: str
-) -> None:
-    fit_margins = load("fit_margins")
-    found = list(recorded.values())
-    margins = load("bench").margins_without(table, found)
-    for recording in (r for r in found if r.table == table):
-        winners = fit_margins.winners(recording)
-        ended = winners.first_out(margins.noise, margins.catch_up) < 1
-        assert ended.mean() <= 2 * fit_margins.LOST, recording.name
-
-
-def test_the_margins_in_use_are_no_laxer_than_those_that_are_fitted(
-    load: Load, recorded: dict[str, Any]
-) -> None:
-    fitted = load("fit_margins").fit(list(recorded.values()))
-    assert fitted.noise <= MARGINS.noise
-    assert fitted.catch_up <= MARGINS.catch_up
 
 
 def test_seeds_are_trained_once_each(load: Load, recorded: dict[str, Any]) -> None:
