@@ -1,33 +1,33 @@
 """Where a candidate's lag behind another will end, read off both curves so far.
 
 Losses fall ever more slowly, about as much with each doubling of the iterations (or less); that holds for a low rate,
-which gains late, as for a high one, which stops early. So a lag is continued over the logarithm of the iterations.
-What it was is read off two stretches of them, not off single evaluations: how often a task evaluates decides nothing.
-``docs/replay-bench.md`` says how often that was wrong.
+which gains late, as for a high one, which stops early. So a line over the logarithm of the iterations is fitted to the
+lag, by its means over five stretches: how often a task evaluates decides nothing, and what lasts for less than a
+stretch is noise. ``docs/replay-bench.md`` says how often that was wrong.
 """
 
 import math
-from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
+from statistics import linear_regression
+
+import scipy  # imports scipy.special when that is first used
 
 from lrsearch.averages import mean_of
 
 EARLIEST = 0.3
 """The fraction of a budget before which nothing is said."""
-FEWEST = 3
-"""Evaluations after the first, of which the noise can be read off."""
-_STANDARD_ERRORS = 3.0
-_LATE, _EARLY = (2 / 3, 1.0), (1 / 3, 1 / 2)
-"""The stretches, of the iterations so far: from after the first fraction to the second."""
-_VARIANCE = 6.0
-"""Of second differences of independent values, over that of the values: 1 + 4 + 1."""
-_FEW = 20.0
-"""A deviation that is read off few values may be far too small by chance. With k values, 1 + 20 / k^2 is Student's
-99.9 % quantile over the normal one, within a sixth for k from 2 on."""
+ERROR = 0.001
+"""The chance that a lag that is a line with independent noise is called larger than it is, each time it is asked."""
+_FROM = 0.25
+"""Of the iterations so far, those before count for nothing: at first curves go as they like."""
+_STRETCHES, _FEWEST = 5, 4
 
 
 def least_lag(at: Sequence[int], lags: Sequence[float], iterations: int, gains_late: bool) -> float:
     """Return the least that a candidate will lag in the end; minus infinity while that is unknown.
+
+    It is no more than the newest lag: of two trainings that have ended that is what counts.
 
     Args:
         at: the iterations of the evaluations that both have, after that before the first update, ascending.
@@ -37,29 +37,29 @@ def least_lag(at: Sequence[int], lags: Sequence[float], iterations: int, gains_l
             other closes at the pace that it has.
     """
     newest = at[-1] if at else 0
-    if len(lags) < FEWEST or newest < EARLIEST * iterations:
+    if newest < EARLIEST * iterations:
         return -math.inf
-    late, early = (_stretch(at, *fractions) for fractions in (_LATE, _EARLY))
-    lag, then = mean_of(lags[late]), mean_of(at[late])
-    before, earlier = mean_of(lags[early]), mean_of(at[early])
-    closing = before - lag
-    if closing > 0 and gains_late and newest < iterations:
+    times, means = _stretches(at, lags)
+    if len(times) < _FEWEST:
         return -math.inf
-    # What is still to go, in the logarithm of iterations, over the way in which the lag closed by so much.
-    ahead = math.log(iterations / then) / math.log(then / earlier)
-    of_late, of_early = (_noise(lags) / math.sqrt(stretch.stop - stretch.start) for stretch in (late, early))
-    error = math.hypot((1 + ahead) * of_late, ahead * of_early)
-    return lag - max(0.0, closing) * ahead - _STANDARD_ERRORS * error
+    slope, intercept = linear_regression(times, means)
+    if slope < 0 and gains_late and newest < iterations:
+        return -math.inf
+    then = math.log(iterations if slope < 0 else newest)
+    middle, freedom = mean_of(times), len(times) - 2
+    residues = math.fsum((lag - intercept - slope * time) ** 2 for time, lag in zip(times, means, strict=True))
+    distance = (then - middle) ** 2 / math.fsum((time - middle) ** 2 for time in times)
+    error = math.sqrt(residues / freedom * (1 / len(times) + distance))
+    return min(lags[-1], float(intercept + slope * then + scipy.special.stdtrit(freedom, ERROR) * error))
 
 
-def _stretch(at: Sequence[int], after: float, until: float) -> slice:
-    """Return which evaluations lie in a stretch of the iterations so far; the nearest before it where none does."""
-    stop = max(1, bisect_right(at, until * at[-1]))
-    return slice(min(bisect_right(at, after * at[-1]), stop - 1), stop)
-
-
-def _noise(values: Sequence[float]) -> float:
-    """The standard deviation of an evaluation, by second differences, from which trends cancel."""
-    bends = [values[i] - 2 * values[i + 1] + values[i + 2] for i in range(len(values) - 2)]
-    deviation = math.sqrt(math.fsum(bend * bend for bend in bends) / len(bends) / _VARIANCE)
-    return deviation * (1 + _FEW / len(bends) ** 2)
+def _stretches(at: Sequence[int], lags: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return, of each stretch with an evaluation in it, the logarithm of its mean iteration and its mean lag."""
+    first = _FROM * at[-1]
+    width = (at[-1] - first) / _STRETCHES
+    stretches = defaultdict(list)
+    for iteration, lag in zip(at, lags, strict=True):
+        if iteration > first:
+            stretches[min(_STRETCHES, math.ceil((iteration - first) / width))].append((iteration, lag))
+    times, means = zip(*(map(mean_of, zip(*stretch, strict=True)) for stretch in stretches.values()), strict=True)
+    return [math.log(time) for time in times], list(means)

@@ -229,6 +229,8 @@ class _Field:
                 return None
             sums = {at: sums.get(at, 0.0) + own[at] - other[at] for at in sorted(common)}
             lags = [total / (seed + 1) for total in sums.values()]
+            if lags[-1] <= SMALLEST:
+                continue
             lag = least_lag([*sums], lags, self.race.iterations, gains_late)
             if lag > SMALLEST:
                 return (

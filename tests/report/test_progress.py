@@ -141,7 +141,7 @@ def test_a_candidate_that_was_stopped_is_a_line_with_the_reason():
     lines = [line for line in text.splitlines() if ": stopped" in line]
     assert lines
     for line in lines:
-        assert re.search(r"stopped at iteration \d+ \(seed 0\), at least \d+% behind 0\.\d+ in the end", line), line
+        assert re.search(r"stopped at iteration \d+ \(seed \d\), at least \d+% behind 0\.\d+ in the end", line), line
 
 
 def test_a_seed_that_was_stopped_since_another_diverged_is_no_second_line():
