@@ -27,6 +27,8 @@ from lrsearch.verdict import CONFIDENCE, Row, Verdict
 
 _TIMES = 10
 """From here on a percentage says less than words."""
+_ALIKE = 0.02
+"""Rungs next to each other whose means differ from the best by less train alike, from three on."""
 _LITTLE = 0.05
 """Of where a loss began, or of what there was to learn: of less the budget may be too short to tell."""
 
@@ -63,7 +65,7 @@ def _bracketed(task: Task, state: SearchState, verdict: Verdict) -> str:
     below, above = verdict.bracket
     if preferred := _preferred(task, state, verdict):
         choice = f"{_choice(task, state, verdict)}: {preferred}"
-        return f"{choice}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
+        return f"{choice}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}.{_plateau(task, state)}"
     match below, above:
         case None, float():
             place = f"the lowest there is, and {value_text(above)} is worse"
@@ -71,7 +73,8 @@ def _bracketed(task: Task, state: SearchState, verdict: Verdict) -> str:
             place = f"the highest there is, and {value_text(below)} is worse"
         case _:
             place = f"bracketed by {_value(below)} and {_value(above)}"
-    return f"{_choice(task, state, verdict)}: {place}, {_mean(task, verdict)}; {_evidence(task, state, verdict)}."
+    evidence = f"{_mean(task, verdict)}; {_evidence(task, state, verdict)}.{_plateau(task, state)}"
+    return f"{_choice(task, state, verdict)}: {place}, {evidence}"
 
 
 def _trained(task: Task, state: SearchState) -> str:
@@ -106,6 +109,25 @@ def _caution(task: Task, verdict: Verdict) -> str:
     assert verdict.chosen is not None, "a search that found something chose it"
     problem = horizon_text(task, verdict.search, verdict.chosen)
     return (f" But {problem}." if problem else "") + _too_short(verdict)
+
+
+def _plateau(task: Task, state: SearchState) -> str:
+    """Say which rates beside each other train alike, if there are several beside the chosen one."""
+    found = {finding.rung: finding for finding in findings(task, state)}
+    chosen = next(rung for rung, finding in found.items() if finding.mark is Mark.CHOSEN)
+    lowest = highest = chosen
+    while _is_alike(found.get(lowest - 1)):
+        lowest -= 1
+    while _is_alike(found.get(highest + 1)):
+        highest += 1
+    if highest - lowest < 2:
+        return ""
+    values = [value_text(found[rung].value) for rung in (lowest, highest)]
+    return f" {values[0]} to {values[1]} train alike, within {100 * _ALIKE:g} %."
+
+
+def _is_alike(finding: Finding | None) -> bool:
+    return finding is not None and finding.relative is not None and abs(finding.relative) <= _ALIKE
 
 
 def _too_short(verdict: Verdict) -> str:

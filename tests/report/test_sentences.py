@@ -229,6 +229,12 @@ def test_a_preference_says_what_has_the_best_mean():
     assert "0.03 (4.2 ± 2.8 % better)" in said(searched(prefer="largest"))
 
 
+@pytest.mark.parametrize(("step", "words"), [(0.002, " 0.03 to 0.3 train alike, within 2 %."), (0.02, None)])
+def test_a_plateau_is_called_one(step, words):
+    run = over_the_ladder(Metric("loss"), 2.3, 0.5, step, 0.0001)
+    assert said(run).endswith(words) if words else "alike" not in said(run)
+
+
 def test_what_a_heuristic_ended_is_not_covered_by_the_bound():
     assert said(searched(screen=1)).endswith("this does not cover 1, which a heuristic ended early.")
 
