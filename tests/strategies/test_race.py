@@ -112,3 +112,23 @@ def test_complete_candidates_that_tie_but_for_rounding_do_not_hold_it_up() -> No
         return [0.6, 0.6, 0.6, ends[rung][seed] if rung in ends else 0.5]
 
     assert walk(race(), tied).ending in (Bracketed(0), Bracketed(1))
+
+
+def test_of_two_rates_that_tie_the_one_that_leads_early_is_not_preferred() -> None:
+    """As under momentum: rungs 0 and 1 end alike over seeds, and the larger one falls first."""
+
+    def tied(order: int) -> Losses:
+        def losses(rung: int, seed: int) -> list[float]:
+            noise = random.Random(f"{order} {rung} {seed}").gauss(0, 0.03)
+            end = 0.3 * math.exp(0.5 * max(-rung, rung - 1, 0) + noise)
+            pace = 0.5 if rung <= 0 else 0.25
+            return [end * (EVALUATIONS[-1] / at) ** pace for at in EVALUATIONS]
+
+        return losses
+
+    draws = range(60)
+    larger = {
+        way: sum(walk(strategy, tied(order)).ending.rung == 1 for order in draws)  # type: ignore[union-attr]
+        for way, strategy in {"default": Bracket(0, -6, 6, seeds=3), "race": race()}.items()
+    }
+    assert larger["race"] <= 1.3 * larger["default"], larger

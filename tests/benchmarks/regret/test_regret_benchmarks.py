@@ -136,3 +136,13 @@ def test_the_public_table_is_measured(load: Load, wheel: zipfile.ZipFile) -> Non
     broken, regret_of, resolved, bound, over_oracle, *_ = found["as shipped"]
     assert (broken, regret_of, resolved) == (0.0, 0.0, 1.0)
     assert (bound, over_oracle) == (0.0, pytest.approx(1.0)), "the same order at every seed"
+
+
+def test_doubt_and_patience_train_more_and_end_nearer_the_best(load: Load) -> None:
+    patience, settings = load("patience"), load("regret_settings")
+    drawn = settings.valley(np.random.default_rng(0), 20, curvature=0.02, spread=0.2)
+    found = [[*patience.walks(drawn, *way)] for way in patience.WAYS.values()]
+    rungs = [np.mean([one.rungs for one in walks]) for walks in found]
+    assert rungs == sorted(rungs)
+    assert len({*rungs}) == len(rungs)
+    assert np.mean([one.regret for one in found[-1]]) < np.mean([one.regret for one in found[0]])
