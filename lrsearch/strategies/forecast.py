@@ -11,17 +11,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import linear_regression
 
-import scipy  # imports scipy.special when that is first used
-
 from lrsearch.averages import mean_of
 
 EARLIEST = 0.3
 """The fraction of a budget before which nothing is said."""
-ERROR = 0.001
-"""The chance that a lag that is a line with independent noise is called larger than it is, each time it is asked."""
 _FROM = 0.25
 """Of the iterations so far, those before count for nothing: at first curves go as they like."""
 _STRETCHES, _FEWEST = 5, 4
+_QUANTILES = {2: 22.327, 3: 10.215}
+"""Student's, of 99.9 %, by degrees of freedom: a lag that is a line with independent noise is called larger than it is
+with a chance of 1 in 1000, each time it is asked."""
 
 
 def least_lag(at: Sequence[int], lags: Sequence[float], iterations: int, gains_late: bool) -> float:
@@ -50,7 +49,7 @@ def least_lag(at: Sequence[int], lags: Sequence[float], iterations: int, gains_l
     residues = math.fsum((lag - intercept - slope * time) ** 2 for time, lag in zip(times, means, strict=True))
     distance = (then - middle) ** 2 / math.fsum((time - middle) ** 2 for time in times)
     error = math.sqrt(residues / freedom * (1 / len(times) + distance))
-    return min(lags[-1], float(intercept + slope * then + scipy.special.stdtrit(freedom, ERROR) * error))
+    return min(lags[-1], intercept + slope * then - _QUANTILES[freedom] * error)
 
 
 def _stretches(at: Sequence[int], lags: Sequence[float]) -> tuple[list[float], list[float]]:

@@ -116,6 +116,7 @@ FREE: dict[str, Any] = {
     "search.prefer": "largest",
     "search.resolve": True,
     "search.max_seeds": 4,
+    "search.patience": 2,
     "search.race": False,
     "resources.gpus": None,
     "resources.timeout": 600,

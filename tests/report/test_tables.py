@@ -70,7 +70,7 @@ cprop_sgd/cprop.c ────────────────────�
            9       0.3557   0.0083       3   1.6 ± 0.0 %   worse
 
  cprop_sgd/cprop.c = 3: bracketed by 1 and 9, mean train_loss 0.3501 ± 0.0081 over 3 seeds; with 95 % confidence it is
- the best of those trained.
+ the best of those trained. 1 to 9 train alike, within 2 %.
  9 trainings, 45,000 iterations, 450 s of training.
 
 train_loss at iteration 5000, better if low: mean and standard deviation over seeds. Worse by: mean difference to the
