@@ -95,7 +95,7 @@ class PendingError(Exception):
 
 
 def survey(task: Task, trials: Iterable[Trial]) -> dict[SearchId, SearchState]:
-    """Give the state of every search, in an order in which each comes after those that it waits for.
+    """Return the state of every search, in an order in which each comes after those that it waits for.
 
     Replicas that a search wants ended count as stopped: whoever runs it, if anybody does, is about to end them.
     """
@@ -264,7 +264,7 @@ def _as_shown(task: Task, trials: Sequence[Trial], alike: tuple[int, int] | None
 
 
 def alike_text(seeds: tuple[int, int]) -> str:
-    """Say what it means that two seeds train exactly alike.
+    """Return what it means that two seeds train exactly alike.
 
     >>> alike_text((0, 1)).partition(",")[0]
     'seeds 0 and 1 trained exactly alike'
@@ -286,7 +286,7 @@ def below_bound(task: Task, trials: Iterable[Trial]) -> tuple[Trial, float] | No
 
 
 def _unless_unused(task: Task, searched: Searched, trials: Sequence[Trial], decision: Decision) -> Decision:
-    """Give the decision, or the end where the value seems not to be used: whatever it is, all is the same to the bit.
+    """Return the decision, or the end where the value seems not to be used: whatever it is, all is the same to the bit.
 
     A search that has not ended must have tried some values. Where curves do not tell trainings apart (an accuracy at
     chance level, or ends alone) dead ones look the same too, so that one far below must be the same as well.
@@ -329,7 +329,7 @@ def strategy_of(task: Task, state: SearchState) -> Strategy:
 
 
 def in_values(reason: str, searched: Searched) -> str:
-    """Give a strategy's reason with the values of the rungs that it names.
+    """Return a strategy's reason with the values of the rungs that it names.
 
     >>> in_values("20% behind rung {-1}", Searched(0.1, "lr", (1e-8, 1e3)))
     '20% behind 0.3'
@@ -338,7 +338,7 @@ def in_values(reason: str, searched: Searched) -> str:
 
 
 def skips_of(task: Task, state: SearchState) -> tuple[Skip, ...]:
-    """Say what of the candidates that a search began was not trained, and why."""
+    """Return what of the candidates that a search began was not trained, and why."""
     return tuple(
         replace(skip, reason=in_values(skip.reason, state.searched))
         for skip in strategy_of(task, state).skips(state.evidence)
@@ -376,7 +376,7 @@ def _resolving(task: Task, search: SearchId, first: Strategy) -> Resolve:
 
 
 def chosen_values(states: Iterable[SearchState]) -> dict[SearchId, float]:
-    """Give what the searches that have ended chose; one that chose nothing is not among them.
+    """Return what the searches that have ended chose; one that chose nothing is not among them.
 
     Of what a comparison trained in CProp, the mean scale is there too, as if it were a hyperparameter of the entry.
     """
@@ -391,7 +391,7 @@ def chosen_values(states: Iterable[SearchState]) -> dict[SearchId, float]:
 
 
 def value_of(task: Task, name: SearchId, chosen: Mapping[SearchId, float]) -> float:
-    """Give a hyperparameter's value: fixed, chosen by its search, or shared from another entry.
+    """Return a hyperparameter's value: fixed, chosen by its search, or shared from another entry.
 
     Raises:
         PendingError: it waits for a search.
@@ -410,7 +410,7 @@ def value_of(task: Task, name: SearchId, chosen: Mapping[SearchId, float]) -> fl
 
 
 def hyperparameters_of(task: Task, entry: str, chosen: Mapping[SearchId, float]) -> dict[str, float]:
-    """Give all numbers of an entry, ready for its constructor.
+    """Return all numbers of an entry, ready for its constructor.
 
     Raises:
         PendingError: one of them waits for a search.
@@ -420,7 +420,7 @@ def hyperparameters_of(task: Task, entry: str, chosen: Mapping[SearchId, float])
 
 
 def in_order(task: Task) -> list[SearchId]:
-    """Give the searches so that each comes after those that it waits for; a task file has no cycles."""
+    """Return the searches so that each comes after those that it waits for; a task file has no cycles."""
     ordered: list[SearchId] = []
 
     def visit(search: SearchId) -> None:
@@ -438,7 +438,7 @@ def in_order(task: Task) -> list[SearchId]:
 
 
 def nothing_to_wait_for(state: SearchState, states: Mapping[SearchId, SearchState]) -> tuple[SearchId, ...]:
-    """Give what a search waits for in vain: searches that found nothing, or wait in vain themselves."""
+    """Return what a search waits for in vain: searches that found nothing, or wait in vain themselves."""
     return tuple(
         search
         for search in state.waiting_for
@@ -448,7 +448,7 @@ def nothing_to_wait_for(state: SearchState, states: Mapping[SearchId, SearchStat
 
 
 def needed_by(task: Task, entries: Collection[str]) -> list[SearchId]:
-    """Give the searches of some entries and those whose values they share, each after those that it waits for."""
+    """Return the searches of some entries and those whose values they share, each after those that it waits for."""
     needed = {search for search in task.searches() if search.entry in entries}
     for entry in entries:
         for name in task.entries[entry].hyperparameters:

@@ -34,7 +34,7 @@ _LITTLE = 0.05
 
 
 def sentence(task: Task, state: SearchState, states: Mapping[SearchId, SearchState] | None = None) -> str:
-    """Say where a search stands in one sentence: what it chose and how sure that is, or what is in the way.
+    """Return where a search stands in one sentence: what it chose and how sure that is, or what is in the way.
 
     A second one says whether the rule held by which it began, if one did.
 
@@ -112,7 +112,7 @@ def _caution(task: Task, verdict: Verdict) -> str:
 
 
 def _plateau(task: Task, state: SearchState) -> str:
-    """Say which rates beside each other train alike, if there are several beside the chosen one."""
+    """Return which rates beside each other train alike, if there are several beside the chosen one."""
     found = {finding.rung: finding for finding in findings(task, state)}
     chosen = next(rung for rung, finding in found.items() if finding.mark is Mark.CHOSEN)
     lowest = highest = chosen
@@ -131,7 +131,7 @@ def _is_alike(finding: Finding | None) -> bool:
 
 
 def _too_short(verdict: Verdict) -> str:
-    """Say how much was learned where it is so little that another budget may well have another best rate."""
+    """Return how much was learned where it is so little that another budget may well have another best rate."""
     measure = verdict.measure
     if measure is None or measure.improved is None or measure.improved >= _LITTLE:
         return ""
@@ -143,7 +143,7 @@ def _too_short(verdict: Verdict) -> str:
 
 
 def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
-    """Say by what another than the one with the best mean was chosen; nothing if it was not."""
+    """Return by what another than the one with the best mean was chosen; nothing if it was not."""
     assert not isinstance(verdict.ending, NoneLearned), "what found nothing prefers nothing"
     best = state.searched.ladder.value(verdict.ending.rung)
     if verdict.chosen == best:
@@ -156,7 +156,7 @@ def _preferred(task: Task, state: SearchState, verdict: Verdict) -> str:
 
 
 def _none_learned(task: Task, state: SearchState) -> str:
-    """Say that nothing was chosen, why as far as the trainings show it, and what to do about it."""
+    """Return that nothing was chosen, why as far as the trainings show it, and what to do about it."""
     assert state.verdict is not None, "a search that found nothing has ended"
     assert isinstance(state.verdict.ending, NoneLearned)
     values = [state.searched.ladder.value(rung) for rung in candidates_of(state.trials)]
@@ -292,7 +292,7 @@ def _no_bound(task: Task, state: SearchState, verdict: Verdict, found: Sequence[
 
 
 def seeds_looked_at(task: Task, state: SearchState) -> tuple[int, ...]:
-    """Give how many seeds each look of a search had that adds seeds until it is resolved; nothing for others."""
+    """Return how many seeds each look of a search had that adds seeds until it is resolved; nothing for others."""
     strategy = strategy_of(task, state)
     if not isinstance(strategy, Resolve):
         return ()

@@ -105,7 +105,7 @@ class Bracket:
         return self.known(self.asked(self.within_limits(trials)))
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
-        """Say what was not trained of the candidates that the search has begun, lowest rung first."""
+        """Return what was not trained of the candidates that the search has begun, lowest rung first."""
         candidates = self.asked(self.within_limits(trials))
         return tuple(
             Skip(rung, candidates[rung].missing(self.seeds), reason)
@@ -164,7 +164,7 @@ class Bracket:
         return examine(candidates, known, self.mode, self.take, self.bold, self.start, limits)
 
     def settled(self, candidates: Mapping[int, Candidate]) -> dict[int, str]:
-        """Give the candidates that can no longer be chosen though seeds of them are not trained, with the reason."""
+        """Return the candidates that can no longer be chosen though seeds of them are not trained, with the reason."""
         reasons = {}
         best = self._best_complete(candidates)
         closing = None if best is None or self.lower_bound is None else self._closing(candidates, best.rung)
@@ -287,7 +287,7 @@ class Bracket:
         return bool(known) and not behind and self.best_of(known) is None
 
     def beside(self, rung: int) -> tuple[int, ...]:
-        """Give a rung's neighbours within the limits."""
+        """Return a rung's neighbours within the limits."""
         return tuple(r for r in (rung - 1, rung + 1) if self.lowest <= r <= self.highest)
 
     @property
@@ -366,5 +366,5 @@ class Bracket:
 
 
 def missing_seeds(candidates: Mapping[int, Candidate], rung: int, seeds: int) -> tuple[int, ...]:
-    """Give the seeds of a rung that are yet to be trained, all if it was never begun."""
+    """Return the seeds of a rung that are yet to be trained, all if it was never begun."""
     return candidates[rung].missing(seeds) if rung in candidates else tuple(range(seeds))

@@ -23,7 +23,7 @@ class Candidate:
     replicas: Mapping[int, Trial]
 
     def first(self, seeds: int) -> "Candidate":
-        """Give the candidate as its first ``seeds`` seeds have it."""
+        """Return the candidate as its first ``seeds`` seeds have it."""
         return Candidate(self.rung, {seed: t for seed, t in self.replicas.items() if seed < seeds})
 
     def complete(self, seeds: int) -> bool:
@@ -32,7 +32,7 @@ class Candidate:
         return any(seed < seeds for seed in self.diverged) or all(seed in finished for seed in range(seeds))
 
     def missing(self, seeds: int) -> tuple[int, ...]:
-        """Give the seeds, of the first ``seeds``, that neither run nor have ended on their own."""
+        """Return the seeds, of the first ``seeds``, that neither run nor have ended on their own."""
         return tuple(
             seed
             for seed in range(seeds)

@@ -52,7 +52,7 @@ class Race:
         return _Field(self, self.bracket.within_limits(trials)).decided
 
     def skips(self, trials: Sequence[Trial]) -> tuple[Skip, ...]:
-        """Say what was not trained of the candidates that the search has begun, lowest rung first."""
+        """Return what was not trained of the candidates that the search has begun, lowest rung first."""
         field = _Field(self, self.bracket.within_limits(trials))
         reasons = field.out
         if isinstance(field.decision(), Done):

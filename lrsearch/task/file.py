@@ -105,7 +105,7 @@ def _refuse_comparison(document: Document) -> None:
 def _all_problems(
     checked: Checked, of_entries: Sequence[Problem], entries: Mapping[str, Entry]
 ) -> Iterator[Problem]:
-    """Give what is wrong with the format, and what else is wrong that does not merely follow from it."""
+    """Return what is wrong with the format, and what else is wrong that does not merely follow from it."""
     left_out = [problem.key for problem in checked.problems]
     yield from checked.problems
     for problem in of_entries:

@@ -65,13 +65,13 @@ class Searched:
         return self.nearest(FALLBACK_START) if self.start is None else self.start
 
     def nearest(self, value: float) -> float:
-        """Give the rung within the limits that is nearest to a value above 0, by their ratio."""
+        """Return the rung within the limits that is nearest to a value above 0, by their ratio."""
         lowest, highest = self.ladder.rungs_within(*self.limits)
         rungs = (self.ladder.value(rung) for rung in range(lowest, highest + 1))
         return min(rungs, key=lambda rung: abs(math.log(rung / value)))
 
     def started(self, proposals: Iterable[ProposedStart]) -> "Searched":
-        """Give the search with the start that is proposed in the way that the task asks for, if it is open.
+        """Return the search with the start that is proposed in the way that the task asks for, if it is open.
 
         It is put on the nearest rung within the limits. A range test that suggests nothing gives the fallback.
         """
@@ -99,7 +99,7 @@ class Compared(Searched):
         return OneRung("lr", 0, self.guess)
 
     def times(self, scale: float) -> "Compared":
-        """Give it at its rate times a mean scale, to four significant digits."""
+        """Return it at its rate times a mean scale, to four significant digits."""
         return replace(self, start=float(f"{self.guess * scale:.4g}"), scaled_by=None)
 
 
@@ -134,7 +134,7 @@ class Entry:
     schedule: Schedule | None = None
 
     def searches(self) -> Iterator[tuple[SearchId, Searched]]:
-        """Give the entry's searches in the order written."""
+        """Return the entry's searches in the order written."""
         for name, hyperparameter in self.hyperparameters.items():
             if isinstance(hyperparameter, Searched):
                 yield SearchId(self.name, name), hyperparameter
@@ -148,12 +148,12 @@ class Budget:
     evaluate_every: int
 
     def evaluations(self) -> Iterator[int]:
-        """Give the iterations after which a replica is evaluated: 0, every ``evaluate_every``, the last."""
+        """Return the iterations after which a replica is evaluated: 0, every ``evaluate_every``, the last."""
         yield from range(0, self.iterations, self.evaluate_every)
         yield self.iterations
 
     def evaluation_after(self, iteration: int) -> int:
-        """Give the iteration of the first evaluation after one: -1 for the first of all."""
+        """Return the iteration of the first evaluation after one: -1 for the first of all."""
         return min((iteration // self.evaluate_every + 1) * self.evaluate_every, self.iterations)
 
     def is_among_last(self, iteration: int, window: int) -> bool:
@@ -200,7 +200,7 @@ class Metric:
 
     @property
     def words(self) -> str:
-        """Say which evaluations decide, where it is not the last one alone."""
+        """Return which evaluations decide, where it is not the last one alone."""
         which = {"last": "last", "best": "best"}[self.take]
         if self.window > 1:
             return f"the mean of its {which} {self.window} evaluations" + (
@@ -308,11 +308,11 @@ class Task:
         return max(self.seeds, self.settings.max_seeds) if self.settings.resolve else self.seeds
 
     def searches(self) -> dict[SearchId, Searched]:
-        """Give all searches of all entries, in the order written."""
+        """Return all searches of all entries, in the order written."""
         return {search: searched for entry in self.entries.values() for search, searched in entry.searches()}
 
     def with_proposed_starts(self, proposals: Mapping[SearchId, Iterable[ProposedStart]]) -> "Task":
-        """Give the task with the starts that are proposed, where it leaves them open (``start: auto``, say)."""
+        """Return the task with the starts that are proposed, where it leaves them open (``start: auto``, say)."""
 
         def started(search: SearchId, hyperparameter: Hyperparameter) -> Hyperparameter:
             if isinstance(hyperparameter, Searched):
@@ -332,11 +332,11 @@ class Task:
         return replace(self, entries=entries)
 
     def arguments_of(self, entry: str) -> dict[str, Any]:
-        """Give the workload's arguments for an entry: the task's, with the entry's own over them."""
+        """Return the workload's arguments for an entry: the task's, with the entry's own over them."""
         return {**self.arguments, **self.entries[entry].arguments}
 
     def recipe_of(self, entry: str) -> Recipe:
-        """Give the recipe for an entry: the task's, with the entry's own schedule in place of its."""
+        """Return the recipe for an entry: the task's, with the entry's own schedule in place of its."""
         schedule = self.entries[entry].schedule
         return self.recipe if schedule is None else replace(self.recipe, schedule=schedule)
 
