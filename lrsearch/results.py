@@ -17,7 +17,8 @@ from lrsearch.report.stored import read_stored
 from lrsearch.searches import SearchState
 from lrsearch.studies import Place, Study
 from lrsearch.task import Task
-from lrsearch.task.fingerprint import Identity, data_summaries
+from lrsearch.task.fingerprint import data_summaries
+from lrsearch.task.model import Identity
 
 
 def write_results(

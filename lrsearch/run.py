@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -32,12 +32,10 @@ from lrsearch.starts import propose_starts, with_scaled_starts
 from lrsearch.studies import Place, Study
 from lrsearch.task import Task
 from lrsearch.task.fingerprint import (
-    Identity,
-    code_files,
     data_of,
     fingerprint,
     identity_of,
-    live_code_of,
+    prepared,
     with_data,
 )
 from lrsearch.task.stale import check_current
@@ -132,20 +130,21 @@ def run(
             with_scaled_starts(
                 task, searches, place
             )  # what is wrong with them shows before anything is written
-            check_current(code_files(task))
+            task = prepared(task)
+            check_current(task.code.files if task.code is not None else {})
             finished = _finished(task, place)
             with _starting(engine, address) if finished is None else nullcontext() as local:
-                with uncollected():
-                    identity = (
-                        finished.identity
-                        if finished
-                        else with_data(identity_of(task), _check(task, engine, address))
-                    )
+                unwatched = None
+                if finished is None:
+                    with uncollected():
+                        task, unwatched = _tried(task, place, engine, address)
+                else:
+                    task = replace(task, identity=finished.identity)
                 termination.check()
-                make = partial(make_engine, engine, place, address, working_dir, identity, local)
+                make = partial(make_engine, engine, place, address, working_dir, local)
                 with nothing_left_behind(place.folder, lambda: tally.begun):
                     task, coordinator, workers = _search(
-                        task, place, identity, make, only, console, tally, termination, fork_of
+                        task, place, make, only, console, tally, termination, fork_of, unwatched
                     )
             if problem := failures(coordinator.states):
                 raise problem
@@ -153,11 +152,11 @@ def run(
             states = tuple(survey(task, coordinator.trials).values())
             of_interest = states if only is None else ended(states)
             before = finished if finished is not None and not tally.begun else studies.read(place)
-            made = made_with(task, identity, before.worked_at)
+            made = made_with(task, identity_of(task), before.worked_at)
             if task.comparison is None:
-                content = chosen(task, of_interest, made, fingerprint(identity))
+                content = chosen(task, of_interest, made, fingerprint(identity_of(task)))
             else:
-                content = comparison(task, states, made, fingerprint(identity))
+                content = comparison(task, states, made, fingerprint(identity_of(task)))
             content, files = results_of(task, place, states, content)
         except KeyboardInterrupt as interrupt:
             # Tune raises one of its own in place of ours.
@@ -192,7 +191,6 @@ def make_engine(
     place: Place,
     address: str | None = None,
     working_dir: Path | None = None,
-    identity: Identity | None = None,
     local: LocalRay | None = None,
 ) -> Engine:
     """Make what runs trainings; Ray Tune is imported here and not before."""
@@ -203,7 +201,7 @@ def make_engine(
 
         data = os.environ.get("LRSEARCH_DATA")
         stays = [path.absolute() for path in (place.root, place.folder, *([Path(data)] if data else []))]
-        return RayEngine(place.checkpoints, address, working_dir, stays, identity, local)
+        return RayEngine(place.checkpoints, address, working_dir, stays, local)
     from lrsearch.engine.inline import InlineEngine
 
     return InlineEngine(place.checkpoints)
@@ -249,13 +247,13 @@ class _Tally:
 def _search(
     task: Task,
     place: Place,
-    identity: Identity,
     make: Callable[[], Engine],
     only: frozenset[str] | None,
     console: Console | None,
     tally: _Tally,
     termination: Termination,
     fork_of: Place | None,
+    unwatched: str | None,
 ) -> tuple[Task, Coordinator, int]:
     """Open the study and train until the searches have ended.
 
@@ -265,13 +263,14 @@ def _search(
     from lrsearch.store.optuna import Origin, missing_promises, open_store
 
     origin = Origin(fork_of.name, fork_of.url) if fork_of is not None else None
-    live = live_code_of(task)
     with writable(place.folder):
-        store = open_store(task, identity, place.url, place.lock, origin)
+        store = open_store(task, identity_of(task), place.url, place.lock, origin)
     try:
         console = console or Console(quiet=True)
-        unseen = live and live.unseen and f"changes of {and_text(live.unseen)} are not noticed; {_UNSEEN}"
-        for line in (missing_promises(place.url), store.forked and f"{place.name}: {store.forked}", unseen):
+        unseen = task.code and task.code.unseen
+        unnoticed = unseen and f"changes of {and_text(unseen)} are not noticed; {_UNSEEN}"
+        taken = store.forked and f"{place.name}: {store.forked}"
+        for line in (missing_promises(place.url), taken, store.lacks, unnoticed, unwatched):
             if line:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
         if others := store.entries_besides():
@@ -317,19 +316,27 @@ def _search(
     return task, coordinator, max(1, runner.workers) if runner else 1
 
 
-def _check(task: Task, engine: EngineName, address: str | None) -> list[tuple[str, str, str]]:
-    """Try what a run needs before anything is written; give the data sets that its workloads read."""
+def _tried(task: Task, place: Place, engine: EngineName, address: str | None) -> tuple[Task, str | None]:
+    """Try what a run needs before anything is written.
+
+    Returns:
+        The task with the data sets that its workloads read in its identity; and a line on the files that it reads and
+        does not watch, if there are any.
+    """
     from lrsearch import datasets
     from lrsearch.training.device import training_device
+    from lrsearch.training.opened import noting_opened, unwatched, unwatched_line
     from lrsearch.training.preflight import check_trains
 
     if engine == "ray" and address is not None:
         check_address(address)
     else:
         training_device(task)
-    with datasets.noting() as read:
+    with datasets.noting() as read, noting_opened() as opened:
         check_trains(task)
-    return [(data.name, data.summary, data.content) for data in read]
+    identity = with_data(identity_of(task), ((data.name, data.summary, data.content) for data in read))
+    files = unwatched(task, opened, [place.root, *(path for data in read for path in data.paths)])
+    return replace(task, identity=identity), unwatched_line(task, files) if files else None
 
 
 def _finished(task: Task, place: Place) -> Study | None:

@@ -17,7 +17,8 @@ from lrsearch.task import Task, load_task
 from lrsearch.task.compared import parse_stored
 from lrsearch.task.document import did_you_mean, listed
 from lrsearch.task.fields import NAME_PATTERN
-from lrsearch.task.fingerprint import Identity, fingerprint
+from lrsearch.task.fingerprint import fingerprint
+from lrsearch.task.model import Identity
 from lrsearch.trial import SearchId
 
 DATABASE = "study.db"

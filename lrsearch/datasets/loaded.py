@@ -1,6 +1,7 @@
 """What a process has read so far, so that a summary can say on what data a run was made."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Loaded:
             for an unpacked folder of many files, of their names, sizes and times of change.
         content: SHA-256 of the decoded tensors: the same from an archive and from the folder unpacked from it.
         complete: whether it is known to be byte for byte the published set.
+        paths: its files, or its unpacked folder.
     """
 
     name: str
@@ -22,3 +24,4 @@ class Loaded:
     digest: str
     content: str
     complete: bool
+    paths: tuple[Path, ...] = ()

@@ -49,7 +49,7 @@ def read(name: str, decode: Callable[[Source], Decoded], build: Callable[[dict[s
             decoded = cached(source, lambda: _decoded(source, decode))
             complete = decoded.kind == "published"
             content = decoded.content or content_of(decoded.tensors)
-            about = Loaded(name, decoded.summary, source.digest, content, complete)
+            about = Loaded(name, decoded.summary, source.digest, content, complete, paths)
             known = _read[name, paths] = _Read(build(decoded.tensors), about, decoded.kind)
         for noted in _notes:
             noted.append(known.loaded)

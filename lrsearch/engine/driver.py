@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -20,8 +20,11 @@ import platformdirs
 
 from lrsearch import __version__
 from lrsearch.engine.processes import processes_seen
-from lrsearch.task.fingerprint import Identity, data_of, differences, identity_of, with_data
+from lrsearch.errors import LRSearchError
+from lrsearch.task.fingerprint import code_of, data_of, identity_of, with_data
 from lrsearch.task.model import Task
+from lrsearch.task.stale import check_current
+from lrsearch.task.watch import WATCHED, watched
 
 _OWN = ("lrsearch", "cprop")
 
@@ -31,8 +34,7 @@ class Driver:
     """What the workers of a run know of the process that they work for.
 
     Attributes:
-        task: what is trained, with paths of the driver's machine.
-        identity: what of it changes the result of a training, with the data sets that the driver read.
+        task: what is trained, prepared: with its code and identity, and paths of the driver's machine.
         checkpoints: the study's folder for checkpoints, as the driver sees it.
         run: the name of this run, and of its folder in there.
         sent: the folder that each worker has a copy of; None where all run on the driver's machine.
@@ -45,7 +47,6 @@ class Driver:
     """
 
     task: Task
-    identity: Identity
     checkpoints: Path
     run: str
     sent: Path | None
@@ -63,14 +64,11 @@ class Driver:
 
 
 @contextmanager
-def driving(
-    task: Task, identity: Identity, checkpoints: Path, run: str, sent: Path | None
-) -> Iterator[Driver]:
+def driving(task: Task, checkpoints: Path, run: str, sent: Path | None) -> Iterator[Driver]:
     """Say who drives, and while it lasts leave a mark in the folder for checkpoints, if a folder is sent."""
     mark = checkpoints / f".shared-{secrets.token_hex(8)}"
     driver = Driver(
         task=task,
-        identity=identity,
         checkpoints=checkpoints,
         run=run,
         sent=sent,
@@ -104,6 +102,8 @@ class Workplace:
         self.task = driver.task
         if driver.sent is not None:
             self.task = replace(driver.task, path=self._copy / driver.task.path.relative_to(driver.sent))
+            if driver.task.provided is None:
+                self.task = replace(self.task, code=code_of(self.task))
             if driver.data_folder:
                 os.environ.setdefault("LRSEARCH_DATA", driver.data_folder)
         self.shares_disk = driver.sent is None or (driver.checkpoints / driver.mark).is_file()
@@ -118,28 +118,36 @@ class Workplace:
             take_over(self.of_study, self._driver.run)
 
     def difference(self) -> str | None:
-        """Say in a line what of packages or code is not as it is at the driver; None if nothing."""
+        """Say in a line what of packages, code or watched files is not as it is at the driver; None if nothing."""
         driver, host = self._driver, socket.gethostname()
-        if driver.sent is None:
-            return None
-        for name, here in packages_here().items():
-            if here != (there := driver.packages[name]):
+        for name, there in driver.packages.items():
+            if (here := packages_here()[name]) != there:
                 return f"{host} has {name} {here}, and {driver.host} has {there}; install the same on both"
-        if driver.task.provided is not None:
-            return None  # it came with the task itself
-        without_data = {k: v for k, v in driver.identity.items() if k not in data_of(driver.identity)}
-        if changed := list(differences(without_data, identity_of(self.task))):
+        try:
+            # A function came with the task, and what it imports of the user's own was imported with it.
+            check_current(_files(self.task))
+            if driver.sent is None or driver.task.provided is not None:
+                return None
+            watched_here = watched(self.task)
+        except LRSearchError as error:
+            return str(error)
+        if _digest(self.task) != _digest(driver.task):
             return (
-                f"the {changed[0]} on {host} is not that on {driver.host}; take what it imports out of .gitignore and "
-                ".rayignore, and install the same packages on both"
+                f"the {self.task.trained_by}'s code on {host} is not that on {driver.host}; take what it imports out "
+                "of .gitignore and .rayignore, and install the same packages on both"
             )
+        for pattern, digest in watched_here.items():
+            if digest != identity_of(driver.task)[f"{WATCHED}{pattern}"]:
+                return (
+                    f"{pattern}, which the task watches, on {host} is not that on {driver.host}; put the same on both"
+                )
         return None
 
     def data_difference(self) -> str | None:
         """Say in a line which data that was read here is other than what the driver read; None if none is."""
         from lrsearch import datasets  # imports torch, which the driver need not wait for
 
-        expected = data_of(self._driver.identity)
+        expected = data_of(identity_of(self._driver.task))
         here = with_data({}, ((data.name, data.summary, data.content) for data in datasets.loaded()))
         for field, value in here.items():
             if field in expected and value != expected[field]:
@@ -156,6 +164,14 @@ class Workplace:
             return message
         message = message.replace(str(self._copy), str(driver.sent))
         return message if host == driver.host else f"on {host}: {message}"
+
+
+def _files(task: Task) -> Mapping[Path, bytes]:
+    return task.code.files if task.code is not None else {}
+
+
+def _digest(task: Task) -> str | None:
+    return task.code.digest if task.code is not None else None
 
 
 def packages_here() -> dict[str, str]:

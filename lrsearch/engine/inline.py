@@ -5,6 +5,7 @@ from pathlib import Path
 from lrsearch.engine.passing_on import pass_on
 from lrsearch.engine.watchdog import HungError, Watchdog
 from lrsearch.ports import Dispatcher
+from lrsearch.task.fingerprint import prepared
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file, name_of_run, remove_checkpoints, take_over
 from lrsearch.training.packs.pack import Pack
@@ -34,6 +35,7 @@ class InlineEngine:
         checkpoints = take_over(self._checkpoints, name_of_run())
         if dispatcher.done():
             return
+        task = prepared(task)
         known = dispatcher.remembered(REMEMBERED) or {}
         packing, new = packing_of(task, known)
         if new:
@@ -79,7 +81,7 @@ def _run_packed(
             pack = Pack(task, packing.ways)
             continue
         for name, progress in reached:
-            over = pass_on(dispatcher, name, progress)
+            over = pass_on(task, dispatcher, name, progress)
             if over is not None:
                 pack.drop(name)
             if over:
@@ -90,7 +92,7 @@ def _trained(task: Task, trial: Trial, checkpoint: Path, dispatcher: Dispatcher,
     """Train a replica; give whether it has ended, or is not wanted any more."""
     for progress in train(task, trial.spec, checkpoint):
         with watchdog.paused():  # what is written to the study is written whole
-            over = pass_on(dispatcher, trial.id, progress)
+            over = pass_on(task, dispatcher, trial.id, progress)
         if over is not None:
             return over
     raise AssertionError("a training ended without an outcome")

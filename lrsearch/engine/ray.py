@@ -28,7 +28,7 @@ from lrsearch.engine.sending import folder_to_send, runtime_env
 from lrsearch.engine.worker import PACKINGS, PROGRESS, SIZE, ReplicaTrainable
 from lrsearch.errors import TrainingError
 from lrsearch.ports import Dispatcher
-from lrsearch.task.fingerprint import Identity, identity_of
+from lrsearch.task.fingerprint import prepared
 from lrsearch.task.model import Task
 from lrsearch.training.checkpoint import checkpoint_file, name_of_run, remove_checkpoints, take_over
 from lrsearch.training.packs.size import REMEMBERED
@@ -43,7 +43,6 @@ class RayEngine:
         address: of a running cluster; None starts Ray here and stops it afterwards.
         working_dir: the folder that is sent to the workers of a cluster; the task's own if None.
         left_out: folders in it that are not sent.
-        identity: what changes the result of a training, with the data sets that were read here.
         local: Ray of this machine that was begun before; started when there is something to train if None.
     """
 
@@ -53,14 +52,12 @@ class RayEngine:
         address: str | None = None,
         working_dir: Path | None = None,
         left_out: Sequence[Path] = (),
-        identity: Identity | None = None,
         local: LocalRay | None = None,
     ) -> None:
         self._checkpoints = checkpoints.resolve()
         self._address = address
         self._working_dir = working_dir
         self._left_out = left_out
-        self._identity = identity
         self._local = local
         self._workers = 0
 
@@ -82,11 +79,10 @@ class RayEngine:
         run = name_of_run()
         checkpoints = take_over(self._checkpoints, run)
         sent = folder_to_send(task, self._working_dir) if self._address else None
-        identity = self._identity if self._identity is not None else identity_of(task)
         with (
             connected(self._address, runtime_env(sent, self._left_out) if sent else None, self._local),
             tempfile.TemporaryDirectory(prefix="lrsearch-") as scratch,
-            driving(task, identity, self._checkpoints, run, sent) as driver,
+            driving(prepared(task), self._checkpoints, run, sent) as driver,
         ):
             self._workers = room_for_workers(task)
             sharing = check_machines(driver) if sent is not None else set()
@@ -114,7 +110,7 @@ class RayEngine:
             tune_config=tune.TuneConfig(
                 num_samples=-1,
                 search_alg=searcher,
-                scheduler=_Telling(dispatcher, searcher, checkpoints, packings),
+                scheduler=_Telling(driver.task, dispatcher, searcher, checkpoints, packings),
                 max_concurrent_trials=self._workers,
                 reuse_actors=False,  # one serves as long as there is something to train
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
@@ -223,9 +219,15 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
     """Passes results on, and gives workers what comes next. Tune calls the scheduler before all others."""
 
     def __init__(
-        self, dispatcher: Dispatcher, searcher: _Asking, checkpoints: Path, packings: Mapping[str, Any]
+        self,
+        task: Task,
+        dispatcher: Dispatcher,
+        searcher: _Asking,
+        checkpoints: Path,
+        packings: Mapping[str, Any],
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._task = task
         self._packings = dict(packings)
         self._dispatcher = dispatcher
         self._searcher = searcher
@@ -249,7 +251,7 @@ class _Telling(_NotInSnapshots, FIFOScheduler):
             if name not in running:
                 continue
             try:
-                over = pass_on(self._dispatcher, name, progress)
+                over = pass_on(self._task, self._dispatcher, name, progress)
             except TrainingError as error:
                 raise _RunEndedError(error) from None
             if over is None:

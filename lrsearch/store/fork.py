@@ -13,7 +13,8 @@ from lrsearch.store.record import PROPOSALS
 from lrsearch.store.storages import storage_to_read
 from lrsearch.store.url import shown_url
 from lrsearch.task.document import listed
-from lrsearch.task.fingerprint import Identity, differences, of_entry
+from lrsearch.task.fingerprint import differences, of_entry
+from lrsearch.task.model import Identity
 from lrsearch.trial import SearchId
 
 _FORKED_FROM = "lrsearch forked from"

@@ -33,8 +33,9 @@ from lrsearch.store.record import curve_to, outcome_to, proposed_to, with_evalua
 from lrsearch.store.storages import let_go, storage_to_read, storage_to_write
 from lrsearch.store.storages import missing_promises as missing_promises
 from lrsearch.store.url import shown_url as shown_url
-from lrsearch.task.fingerprint import Identity, differences, fingerprint, of_entry
-from lrsearch.task.model import Searched, Task
+from lrsearch.task.document import listed
+from lrsearch.task.fingerprint import differences, fingerprint, lacking, of_entry
+from lrsearch.task.model import Identity, Searched, Task
 from lrsearch.task.starts import ProposedStart
 from lrsearch.trial import (
     Curve,
@@ -75,6 +76,7 @@ class OptunaStore:
         url: str,
         lease: Lease | None = None,
         forked: Forked | None = None,
+        lacks: str | None = None,
     ) -> None:
         self._storage = storage
         self._url = url
@@ -82,6 +84,8 @@ class OptunaStore:
         self._gone: StorageError | None = None
         self.forked = forked
         """What it took over of another study, if it was asked to."""
+        self.lacks = lacks
+        """What it does not know of trainings that were made before the task said more, in a line."""
         self._identity = identity
         self._task = task
         self._searches = task.searches()
@@ -261,12 +265,12 @@ def open_store(
         lease = _lease(storage, url, task.name, owner)
         if lease is not None:
             held.callback(lease.release)
-        _refuse_mismatch(storage, task, identity, url, lock)
+        lacks = _compare(storage, task, identity, url, lock)
         if origin is not None:
             check_fork(storage, task.name, origin)
         studies = {search: _open_study(storage, task, search, identity) for search in task.searches()}
         forked = take_over(storage, studies, identity, origin) if origin is not None else None
-        store = OptunaStore(storage, task, identity, studies, url, lease, forked)
+        store = OptunaStore(storage, task, identity, studies, url, lease, forked, lacks)
         store._held = held.pop_all()
         return store
     raise AssertionError("an exit stack of these lets nothing vanish")
@@ -309,21 +313,29 @@ def _study_name(task: Task, search: SearchId) -> str:
     return f"{task.name}/{search}"
 
 
-def _refuse_mismatch(storage: BaseStorage, task: Task, identity: Identity, url: str, lock: Path) -> None:
+def _compare(storage: BaseStorage, task: Task, identity: Identity, url: str, lock: Path) -> str | None:
+    """Refuse a study that was made from a task that trains differently; say what one lacks that was not."""
     changed: dict[str, str] = {}
     studies: list[str] = []
+    lacks: dict[str, None] = {}
     for search in task.searches():
         with suppress(KeyError):
             study = storage.get_study_id_from_name(_study_name(task, search))
             kept = storage.get_study_user_attrs(study).get(ATTRIBUTE)
             if kept is None:
                 continue
-            differs = differences(of_entry(kept["identity"], search.entry), of_entry(identity, search.entry))
-            if differs and _holds_results(storage, study):
+            before, now = of_entry(kept["identity"], search.entry), of_entry(identity, search.entry)
+            if not _holds_results(storage, study):
+                continue
+            lacks |= dict.fromkeys(lacking(before, now))
+            if differs := differences(before, now):
                 changed |= differs
                 studies.append(_study_name(task, search))
     if changed:
         raise mismatch(task, changed, studies, url, lock)
+    if not lacks:
+        return None
+    return f"{task.name} has trainings from before {listed(list(lacks))} was watched; what those read is not known"
 
 
 def _holds_results(storage: BaseStorage, study: int) -> bool:

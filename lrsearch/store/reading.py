@@ -11,7 +11,8 @@ from lrsearch.errors import StudyNotFoundError
 from lrsearch.store.record import StudyRecord, curve_from, outcome_from, proposed_from
 from lrsearch.store.storages import storage_to_read
 from lrsearch.store.url import shown_url
-from lrsearch.task.fingerprint import Identity, fingerprint, of_entry
+from lrsearch.task.fingerprint import fingerprint, of_entry
+from lrsearch.task.model import Identity
 from lrsearch.task.starts import ProposedStart
 from lrsearch.trial import Evaluation, SearchId, Trial, TrialSpec
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lrsearch.errors import UsageError
-from lrsearch.task.fingerprint import Identity
+from lrsearch.task.model import Identity
 from lrsearch.task.starts import ProposedStart, RangeTest, ScaledStart, Scaling
 from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcome, SearchId, Stopped, Trial
 

@@ -82,6 +82,7 @@ def task_of(document: Document, text: str, path: Path) -> Task:
         ),
         entries=resolve_shares(document, entries),
         arguments=block.arguments,
+        watch=tuple(block.watch),
         seeds=block.seeds if isinstance(block.seeds, int) else block.seeds.confirm,
         settings=_settings(block),
         recipe=recipe_of(block.recipe),

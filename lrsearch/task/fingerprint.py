@@ -2,18 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import cprop.results
-from lrsearch.task.live_code import LiveCode, live_code
-from lrsearch.task.model import NOT_IN_A_FILE, Compared, Entry, Recipe, Searched, Shared, Task
+from lrsearch.task.live_code import live_code
+from lrsearch.task.model import NOT_IN_A_FILE, Compared, Entry, Identity, Recipe, Searched, Shared, Task
 from lrsearch.task.recipe import written
-from lrsearch.task.sources import sources_of_file, sources_of_module
+from lrsearch.task.sources import Code, sources_of_file, sources_of_module
+from lrsearch.task.watch import WATCHED, watched
 
-Identity = dict[str, Any]
-"""Dotted field names to plain values that JSON keeps."""
 RESULTS_VERSION = 1
 """Of what lrsearch itself does in a training: raised by hand when the same task gives other results than before."""
 _VERSION = "results_version"
@@ -23,17 +22,41 @@ _ENTRY = "optimizers."
 _DATA = "data."
 
 
+def prepared(task: Task) -> Task:
+    """Return the task with its code and what identifies its trainings, read now unless it has them already.
+
+    A run does it once, before all else: what it loads, in every process, is what was read here, and that is on record,
+    whatever becomes of the files.
+
+    Raises:
+        TaskError: a file that it watches does not exist or cannot be read.
+    """
+    if task.identity is not None:
+        return task
+    code = code_of(task)
+    return replace(task, code=code, identity=_identity(task, code))
+
+
 def identity_of(task: Task) -> Identity:
-    """Give all fields of a task that change what a training gives.
+    """Return all fields of a task that change what a training gives: what was taken, of one that is prepared.
 
     What only widens a search is left out: seeds, limits, starts, tolerance, the metric's kind and which entries there
     are. So are searched and shared values, which every trial has on record itself. The workload's code counts by its
     syntax: a comment or a blank line changes nothing.
+
+    Raises:
+        TaskError: a file that it watches does not exist or cannot be read.
     """
+    return _identity(task, code_of(task)) if task.identity is None else task.identity
+
+
+def _identity(task: Task, code: Code) -> Identity:
     metric, budget = task.metric, task.budget
     identity: Identity = {
         task.trained_by: task.workload,
-        **_code_of(task),
+        f"{task.trained_by}{_CODE}": code.digest,
+        **{f"{task.trained_by}{_LIVE_DATA}{name}": digest for name, digest in code.data.items()},
+        **{f"{WATCHED}{pattern}": digest for pattern, digest in watched(task).items()},
         **{f"arguments.{name}": value for name, value in task.arguments.items()},
         "budget.iterations": budget.iterations,
         "budget.evaluate_every": budget.evaluate_every,
@@ -117,15 +140,22 @@ def of_entry(identity: Identity, entry: str) -> Identity:
     }
 
 
+def lacking(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the patterns that are watched now and were not: what is on record may have read anything there."""
+    return [name.removeprefix(WATCHED) for name in now if name.startswith(WATCHED) and name not in before]
+
+
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
-    """Give the fields that differ, each with what it was and what it is."""
+    """Return the fields that differ, each with what it was and what it is; not those that are ``lacking``."""
     changed = {}
-    for name in sorted(before.keys() | now.keys()):
+    for name in sorted((before.keys() | now.keys()) - {f"{WATCHED}{pattern}" for pattern in lacking(before, now)}):
         was, is_now = before.get(name), now.get(name)
         if was != is_now or (name in before) != (name in now):
             named = (
-                f"{name} has changed"
-                if name.endswith(_CODE) or (_LIVE_DATA in name and name in before and name in now)
+                f"{name.removeprefix(WATCHED)} has changed"
+                if name.endswith(_CODE)
+                or (name.startswith(WATCHED) and name in now)
+                or (_LIVE_DATA in name and name in before and name in now)
                 else f"{name} was {_shown(name, before)}, is {_shown(name, now)}"
             )
             changed[name] = named
@@ -155,36 +185,16 @@ def _shown(name: str, fields: Mapping[str, Any]) -> str:
     return json.dumps(fields[name]) if name in fields else "not given"
 
 
-def _code_of(task: Task) -> Identity:
-    """The digest of the callable's source and of the files beside it that it imports; None where there is none.
-
-    Of a function of a notebook also those of the data that it reads.
-    """
-    code = f"{task.trained_by}{_CODE}"
-    if (live := live_code_of(task)) is not None:
-        data = {f"{task.trained_by}{_LIVE_DATA}{name}": digest for name, digest in live.data.items()}
-        return {code: digest_of(live.text), **data}
-    sources = [source for _, source in _sources(task)]
-    return {code: digest_of("".join(sources)) if sources else None}
-
-
-def live_code_of(task: Task) -> LiveCode | None:
-    """Give what is known of a callable that lies in no file; None for one that does."""
-    if task.provided is None or not task.workload.startswith(NOT_IN_A_FILE):
-        return None
-    return live_code(task.provided)
-
-
-def code_files(task: Task) -> set[Path]:
-    """Give the files of the user's own whose code a task's trainings run."""
-    if (live := live_code_of(task)) is not None:
-        return set(live.files)
-    return {path for path, _ in _sources(task)}
-
-
-def _sources(task: Task) -> Iterator[tuple[Path, str]]:
+def code_of(task: Task) -> Code:
+    """Read the code that a task's trainings run: its file and what that imports from beside it, or live code."""
     place = task.workload.rsplit(":", 1)[0]
-    return sources_of_file(task.folder / place) if place.endswith(".py") else sources_of_module(place)
+    if task.provided is not None and task.workload.startswith(NOT_IN_A_FILE):
+        live = live_code(task.provided)
+        return Code(digest_of(live.text), live.files, live.data, live.unseen)
+    found = sources_of_file(task.folder / place) if place.endswith(".py") else sources_of_module(place)
+    sources = list(found)
+    digest = digest_of("".join(source.text for source in sources)) if sources else None
+    return Code(digest, {source.path: source.content for source in sources})
 
 
 def digest_of(source: str) -> str:

@@ -36,13 +36,13 @@ class LiveCode:
         text: its source, without comments, and that of what it names.
         data: digests of the tensors and arrays that it reads, by name.
         unseen: what else it reads that holds data, of which nothing is known, each as ``name (type)``.
-        files: the files of the user's own in which code of it lies.
+        files: the files of the user's own in which code of it lies, absolute, each with its content.
     """
 
     text: str
     data: Mapping[str, str]
     unseen: tuple[str, ...]
-    files: frozenset[Path]
+    files: Mapping[Path, bytes]
 
 
 def live_code(function: Callable[..., Any]) -> LiveCode:
@@ -50,7 +50,7 @@ def live_code(function: Callable[..., Any]) -> LiveCode:
     reader = _Reader()
     reader.add(_TOP, function)
     text = "\n".join(reader.parts[name] for name in sorted(reader.parts))
-    return LiveCode(text, reader.data, tuple(reader.unseen), frozenset(reader.files))
+    return LiveCode(text, reader.data, tuple(reader.unseen), reader.files)
 
 
 class _Reader:
@@ -58,7 +58,7 @@ class _Reader:
         self.parts: dict[str, str] = {}
         self.data: dict[str, str] = {}
         self.unseen: list[str] = []
-        self.files: set[Path] = set()
+        self.files: dict[Path, bytes] = {}
         self._under: dict[int, tuple[str, Any]] = {}
 
     def add(self, name: str, thing: Any) -> None:
@@ -111,7 +111,7 @@ class _Reader:
         if not _is_own(function):
             return
         if (path := Path(function.__code__.co_filename)).is_file():
-            self.files.add(path)
+            self.files.setdefault(path.resolve(), path.read_bytes())
         self.parts[name] = _text_of(function) or bytecode_of(function.__code__)
         self.parts[f"{name}()"] = f"{plain(function.__defaults__)} {plain(function.__kwdefaults__)}"
         closed = inspect.getclosurevars(function).nonlocals
@@ -135,8 +135,8 @@ class _Reader:
         file = getattr(module, "__file__", None)
         if file and file.endswith(".py") and not file.startswith(_PACKAGES):
             found = list(sources_of_imported(module))
-            self.parts[name] = "".join(source for _, source in found)
-            self.files.update(path for path, _ in found)
+            self.parts[name] = "".join(source.text for source in found)
+            self.files |= {source.path: source.content for source in found}
 
 
 def plain(value: Any) -> str | None:

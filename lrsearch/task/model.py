@@ -14,6 +14,7 @@ from lrsearch.averages import mean_of
 from lrsearch.errors import TaskError
 from lrsearch.ladder import LADDERS, Ladder, LadderName, OneRung
 from lrsearch.task.comparison import Comparison
+from lrsearch.task.sources import Code
 from lrsearch.task.starts import FALLBACK_START, ProposedStart, RangeTest, ScaledStart, Scaling
 from lrsearch.task.training_recipe import ParameterGroup as ParameterGroup
 from lrsearch.task.training_recipe import Precision as Precision
@@ -262,6 +263,10 @@ class Position:
     column: int
 
 
+Identity = dict[str, Any]
+"""What changes the result of a training: dotted field names to plain values that JSON keeps."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A task file, checked: a workload, a budget, a metric and optimizer entries.
@@ -269,7 +274,8 @@ class Task:
     ``path`` is the file, absolute; the Python that ``workload`` names as ``FILE.py:callable`` lies relative to its
     folder. ``trained_by`` says whether that callable gives a workload, or is a training loop; ``provided`` is the
     callable itself where Python gave it. ``shown_as`` is what the user called the file, and errors do. ``text`` is its
-    content, kept so that a study can go on without it. ``comparison`` is what a comparison adds.
+    content, kept so that a study can go on without it. ``comparison`` is what a comparison adds. ``watch`` names files
+    whose content counts, relative to the folder. A run takes ``code`` and ``identity`` once (``fingerprint.prepared``).
     """
 
     path: Path
@@ -286,6 +292,9 @@ class Task:
     resources: Resources = field(default_factory=Resources)
     trained_by: TrainedBy = "workload"
     comparison: Comparison | None = None
+    watch: tuple[str, ...] = ()
+    code: Code | None = field(default=None, repr=False, compare=False)
+    identity: Identity | None = field(default=None, repr=False, compare=False)
     provided: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
     positions: Mapping[tuple[str | int, ...], Position] = field(
         default_factory=dict, repr=False, compare=False

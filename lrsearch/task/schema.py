@@ -340,6 +340,12 @@ class TaskBlock(_Block):
     arguments: Arguments = Field(
         default_factory=dict, description="What the callable is called with; a loop finds it in its trial."
     )
+    watch: list[Text] = Field(
+        default_factory=list,
+        description="Files whose content counts for a training, such as initial weights or data: paths relative to "
+        "this file, or patterns (*, ** for all folders below); of a folder, all in it.",
+        examples=[["weights.pt", "data/*.csv"]],
+    )
     budget: BudgetBlock = Field(description="How long a training is and how often it is evaluated.")
     seeds: Annotated[
         Annotated[Seeds, Tag("<number>")] | Annotated[SeedsBlock, Tag("<seeds>")],

@@ -2,7 +2,8 @@
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -13,17 +14,50 @@ _Name = tuple[str, ...]
 """A module's dotted name, in parts."""
 
 
-def sources_of_file(path: Path) -> Iterator[tuple[Path, str]]:
-    """Give a file and its source without comments, then what it imports from its folder, and so on.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of Python, as it was read once: what is loaded of it and what is on record are the same.
+
+    Attributes:
+        path: where it lies, absolute, links resolved.
+        content: what it holds.
+        text: that without comments, and without what only a script runs.
+    """
+
+    path: Path
+    content: bytes
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """The code of the user's own that a task's trainings run, read once in a run: it is loaded from here.
+
+    Attributes:
+        digest: of its sources without comments, in 16 hexadecimal digits; None where there are none.
+        files: those that it lies in, absolute, each with its content.
+        data: of a notebook's function, digests of the tensors and arrays that it reads, by name.
+        unseen: what else such a function reads, of which nothing is known, each as ``name (type)``.
+    """
+
+    digest: str | None
+    files: Mapping[Path, bytes]
+    data: Mapping[str, str] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
+
+
+def sources_of_file(path: Path) -> Iterator[Source]:
+    """Read a file, then what it imports from its folder, and so on.
 
     Modules (``NAME.py``) and packages (``NAME/``) count, these with the modules of theirs that are imported, and not
     what stands under ``if __name__ == "__main__"``, which no training runs.
     """
+    path = path.resolve()  # as Python does with a script: what it imports lies beside the file, not beside a link
     yield from _Sources(path.parent, path.stem).of_file(path, ())
 
 
-def sources_of_module(name: str) -> Iterator[tuple[Path, str]]:
-    """Give a module's source and that of what it imports, as ``sources_of_file``; nothing where it has none."""
+def sources_of_module(name: str) -> Iterator[Source]:
+    """Read a module and what it imports, as ``sources_of_file``; nothing where it has no source."""
     try:
         spec = importlib.util.find_spec(name)
     except (Exception, SystemExit):  # importing its package raised: reported when the workload is made
@@ -32,13 +66,13 @@ def sources_of_module(name: str) -> Iterator[tuple[Path, str]]:
         yield from _from(name, Path(spec.origin), is_package=spec.submodule_search_locations is not None)
 
 
-def sources_of_imported(module: ModuleType) -> Iterator[tuple[Path, str]]:
-    """Give the source of a module that is imported and of what it imports, as ``sources_of_module``."""
+def sources_of_imported(module: ModuleType) -> Iterator[Source]:
+    """Read the file of a module that is imported and what it imports, as ``sources_of_module``."""
     if (file := getattr(module, "__file__", None)) and file.endswith(".py"):
         yield from _from(module.__name__, Path(file), is_package=hasattr(module, "__path__"))
 
 
-def _from(name: str, path: Path, *, is_package: bool) -> Iterator[tuple[Path, str]]:
+def _from(name: str, path: Path, *, is_package: bool) -> Iterator[Source]:
     parts = tuple(name.split("."))
     package = parts if is_package else parts[:-1]
     yield from _Sources(path.parents[len(package)], parts[0]).of_file(path, package)
@@ -57,18 +91,21 @@ class _Sources:
         self._own = own if folder.name in _INSTALLED else None
         self._seen: set[Path] = set()
 
-    def of_file(self, path: Path, package: _Name) -> Iterator[tuple[Path, str]]:
-        """Give the files and their sources from a file on, which relative imports take for one of ``package``."""
+    def of_file(self, path: Path, package: _Name) -> Iterator[Source]:
+        """Read the files from one on, which relative imports take for one of ``package``."""
         self._seen.add(path)
         try:
-            tree = ast.parse(source := path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            content = path.read_bytes()
+        except OSError:
             return
-        except SyntaxError:
-            yield path, source  # reported with its line when the workload is made
+        try:
+            tree = ast.parse(content)  # of bytes: Python's own rules say how the file is encoded
+            tree.body = [kept for node in tree.body for kept in _when_imported(node)]
+            text = ast.unparse(tree)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # what is wrong shows when it is loaded
+            yield Source(path.resolve(), content, content.decode(errors="replace"))
             return
-        tree.body = [kept for node in tree.body for kept in _when_imported(node)]
-        yield path, ast.unparse(tree)
+        yield Source(path.resolve(), content, text)
         for node in ast.walk(tree):
             for name in _imported(node, package):
                 for file, of in self._files(name):

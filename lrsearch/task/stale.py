@@ -1,21 +1,27 @@
 """Code that was edited after this process imported it: what would train is not what its file says."""
 
+import ast
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 from lrsearch.errors import UsageError
 from lrsearch.task.live_code import bytecode_of, codes_of
 
 
-def check_current(files: Iterable[Path]) -> None:
+def check_current(files: Mapping[Path, bytes]) -> None:
     """See that the functions that were imported from files are those that stand there now.
 
-    Functions and methods are compared by their bytecode; what else a module did when it was imported, such as a
-    constant, cannot be. Modules that were not loaded as Python does it (by an import hook) are not looked at.
+    Functions and methods are compared by their bytecode, plain values by what they are; what else a module did when it
+    was imported cannot be. Modules that were not loaded as Python does it (by an import hook) are not looked at.
+
+    Args:
+        files: by their paths, links resolved, what they hold.
 
     Raises:
         UsageError: one is not.
@@ -25,20 +31,21 @@ def check_current(files: Iterable[Path]) -> None:
         loader = getattr(module, "__loader__", None)
         if type(loader) is SourceFileLoader and (file := getattr(module, "__file__", None)):
             by_file[Path(file).resolve()].append(module)
-    for path in sorted(files):
-        for module in by_file.get(path.resolve(), ()):
-            if (function := _changed(module, path)) is not None:
+    for path, content in sorted(files.items()):
+        for module in by_file.get(path, ()):
+            if (named := _changed(module, path, content)) is not None:
                 raise UsageError(
-                    f"{path} was changed after this process imported it, and {function} would train as it was; "
+                    f"{path} was changed after this process imported it, and {named} would train as it was; "
                     "restart the process or the notebook's kernel (or importlib.reload the module) and run again"
                 )
 
 
-def _changed(module: ModuleType, path: Path) -> str | None:
-    """Give the first function of a module that does not stand in its file any more."""
+def _changed(module: ModuleType, path: Path, content: bytes) -> str | None:
+    """Return the first function of a module that does not stand in its file any more, or constant that differs."""
     try:
-        written = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-    except (OSError, SyntaxError, ValueError):
+        tree = ast.parse(content)
+        written = compile(content, str(path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
         return None  # reported with its line when it is imported
     there: defaultdict[str, set[str]] = defaultdict(set)
     for code in codes_of(written):
@@ -46,7 +53,25 @@ def _changed(module: ModuleType, path: Path) -> str | None:
     for code in _functions_of(module):
         if bytecode_of(code) not in there[code.co_qualname]:
             return code.co_qualname
+    for name, value in _constants_of(tree).items():
+        if (loaded := vars(module).get(name, value)) != value and type(loaded) is type(value):
+            return name
     return None
+
+
+def _constants_of(tree: ast.Module) -> dict[str, Any]:
+    """The plain values that a module gives a name once, at its top: ``RATE = 0.1``."""
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    named = Counter(node.id for node in names if isinstance(node.ctx, ast.Store))
+    constants = {}
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(
+                target=ast.Name(id=name), value=ast.expr() as value
+            ) if named[name] == 1:
+                with suppress(ValueError, TypeError, RecursionError, MemoryError):
+                    constants[name] = ast.literal_eval(value)
+    return constants
 
 
 def _functions_of(module: ModuleType) -> Iterator[CodeType]:

@@ -19,6 +19,7 @@ import torch
 from lrsearch.averages import mean_of
 from lrsearch.errors import LoopError
 from lrsearch.task.model import Task
+from lrsearch.task.watch import watched_change
 from lrsearch.training.checkpoint import (
     load_checkpoint,
     load_newest,
@@ -75,6 +76,7 @@ class LoopReplica:
         self._spec = spec
         self._checkpoint = checkpoint
         self._clock = clock
+        self._identity = identity_of_replica(task, spec)
         self._device = training_device(task)
         self._default_device = torch.get_default_device()
         self._loop = find_callable(task)
@@ -176,6 +178,8 @@ class LoopReplica:
         """
         if self._told_to_stop_at is not None:
             return  # another may be at this checkpoint by now
+        if watched_change(self._task) is not None:
+            return  # nothing goes on from what was trained with other files; the run ends when it ends
         now = self._seconds + self._clock() - self._began
         if self._saved_kinds and now - self._saved_at < max(
             CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE
@@ -189,7 +193,7 @@ class LoopReplica:
             save_checkpoint(
                 self._checkpoint,
                 {
-                    "of": identity_of_replica(self._task, self._spec),
+                    "of": self._identity,
                     "state": state,
                     "random": random_state(self._device),
                     "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
@@ -223,7 +227,7 @@ class LoopReplica:
         """Give what the loop saved in an earlier run; None if there is nothing of this replica."""
         if self._reported:
             raise LoopError("trial.resumed was read after a report; read it before the first one")
-        state, notes = load_newest(self._checkpoint, identity_of_replica(self._task, self._spec))
+        state, notes = load_newest(self._checkpoint, self._identity)
         self._notes += notes
         if state is None or "state" not in state:
             return None

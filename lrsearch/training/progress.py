@@ -32,7 +32,10 @@ class Progress:
 
 
 def identity_of_replica(task: Task, spec: TrialSpec) -> str:
-    """Give what a checkpoint is of. Trials are numbered anew in a new study, and its folder may hold old ones."""
+    """Return what a checkpoint is of. Trials are numbered again in a new study, and its folder may hold old ones.
+
+    Ask once for a replica: of a task that no run has prepared, the code is read here.
+    """
     fields = of_entry(identity_of(task), spec.search.entry)
     return json.dumps(
         [str(spec.search), spec.rung, spec.seed, dict(spec.hyperparameters), fields], sort_keys=True

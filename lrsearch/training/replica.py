@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lrsearch.averages import mean_of
 from lrsearch.task.model import Task
+from lrsearch.task.watch import watched_change
 from lrsearch.training.checkpoint import (
     load_newest,
     not_written,
@@ -64,6 +65,7 @@ class Replica:
         self.spec = spec
         self._checkpoint = checkpoint
         self._clock = clock
+        self._identity = identity_of_replica(task, spec)
         self._device = training_device(task)
         began = clock()
         self.workload = make_workload(task, spec.search.entry, spec.seed).to(self._device)
@@ -169,7 +171,7 @@ class Replica:
         save_checkpoint(
             self._checkpoint,
             {
-                "of": identity_of_replica(self._task, self.spec),
+                "of": self._identity,
                 "iteration": self._iteration,
                 "model": self.workload.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -187,7 +189,9 @@ class Replica:
 
     def _checkpoint_is_due(self) -> bool:
         since = self._seconds - self._saved_at
-        return since >= max(CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE)
+        if since < max(CHECKPOINT_SECONDS, self._saving_took / CHECKPOINT_SHARE):
+            return False
+        return watched_change(self._task) is None  # nothing goes on from what was trained with other files
 
     def train_to(self, target: int) -> None:
         """Train to an iteration."""
@@ -239,7 +243,7 @@ class Replica:
         return Finished(mean_of([e.value for e in self._task.metric.deciding(self._curve)]))
 
     def _resume(self) -> None:
-        state, self._notes = load_newest(self._checkpoint, identity_of_replica(self._task, self.spec))
+        state, self._notes = load_newest(self._checkpoint, self._identity)
         if state is None:
             return
         self.workload.model.load_state_dict(state["model"])

@@ -1,13 +1,11 @@
 """From the callable that a task names to a workload, made under a replica's seed."""
 
-import importlib
-import importlib.util
 import inspect
 import random
 import sys
 import traceback
 from collections.abc import Callable
-from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,9 @@ import numpy as np
 import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
+from lrsearch.task.fingerprint import code_of
 from lrsearch.task.model import NOT_IN_A_FILE, Task
+from lrsearch.task.sources import Code
 from lrsearch.task.workload import (
     check_arguments,
     never_runs,
@@ -25,6 +25,7 @@ from lrsearch.task.workload import (
     workload_file,
 )
 from lrsearch.task.workload import described as described
+from lrsearch.training.imports import load_file, use_code
 from lrsearch.workload import Workload
 
 
@@ -78,12 +79,10 @@ def find_callable(task: Task) -> Callable[..., Any]:
             task.trained_by,
         )
     place, name = task.workload.rsplit(":", 1)
+    code = task.code or code_of(task)
+    use_code(code)
     try:
-        module = (
-            _load_file(str(workload_file(task, place)))
-            if place.endswith(".py")
-            else importlib.import_module(place)
-        )
+        module = load_file(_own_file(task, code, place)) if place.endswith(".py") else import_module(place)
     except LRSearchError:
         raise
     except ModuleNotFoundError as error:
@@ -102,6 +101,14 @@ def find_callable(task: Task) -> Callable[..., Any]:
     return found
 
 
+def _own_file(task: Task, code: Code, place: str) -> Path:
+    path = (task.folder / place).resolve()
+    if path not in code.files:  # it is missing or cannot be read, which is raised here
+        workload_file(task, place).read_bytes()
+        raise task.error(f"{task.trained_by} names {place}, which was not there when the run began; run it again")
+    return path
+
+
 def where_raised(error: BaseException) -> str:
     """Give FILE:LINE of the innermost frame of the user's code, or of the raise if there is none."""
     if isinstance(error, SyntaxError) and error.filename:
@@ -113,21 +120,6 @@ def where_raised(error: BaseException) -> str:
     own = [f for f in frames if "site-packages" not in f.filename and f"{sys.prefix}/lib" not in f.filename]
     frame = (own or frames or traceback.extract_tb(error.__traceback__))[-1]
     return f"{frame.filename}:{frame.lineno}"
-
-
-@cache
-def _load_file(path: str) -> Any:
-    # Loaded once a process: replicas that follow each other share what the module has read.
-    folder = str(Path(path).parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)  # as if the file were run as a script: modules beside it can be imported
-    spec = importlib.util.spec_from_file_location(f"lrsearch_workload_{Path(path).stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def check_callable(task: Task, entry: str, function: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from lrsearch import datasets
 from lrsearch.engine.driver import Driver, Workplace, driving, packages_here
 from lrsearch.task import Task, parse_task
-from lrsearch.task.fingerprint import identity_of, with_data
+from lrsearch.task.fingerprint import identity_of, prepared, with_data
 
 TASK = """
 name: valley
@@ -40,7 +40,7 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
     task = write(tmp_path / "sent")
     with ExitStack() as stack:
         checkpoints = tmp_path / "studies/valley/checkpoints"
-        drives = stack.enter_context(driving(task, identity_of(task), checkpoints, "run-1", tmp_path / "sent"))
+        drives = stack.enter_context(driving(prepared(task), checkpoints, "run-1", tmp_path / "sent"))
         yield replace(drives, host="head")
 
 
@@ -144,7 +144,7 @@ def test_where_there_can_be_no_cache_they_are_in_a_temporary_folder(
 
 def test_no_mark_stays_behind(tmp_path: Path) -> None:
     task = write(tmp_path)
-    with driving(task, identity_of(task), tmp_path / "checkpoints", "run-1", tmp_path):
+    with driving(prepared(task), tmp_path / "checkpoints", "run-1", tmp_path):
         assert len(list((tmp_path / "checkpoints").iterdir())) == 1
     assert list((tmp_path / "checkpoints").iterdir()) == []
 

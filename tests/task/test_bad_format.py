@@ -147,7 +147,7 @@ BAD = [
     (TASK + "optimiser: {}\n", ":6:1 optimiser is not a key here; did you mean optimizers?"),
     (
         TASK + "colour: blue\n",
-        ":6:1 colour is not a key here; the keys are name, workload, loop, arguments, budget, seeds, metric, optimizers, search, recipe, resources",
+        ":6:1 colour is not a key here; the keys are name, workload, loop, arguments, watch, budget, seeds, metric, optimizers, search, recipe, resources",
     ),
     (TASK + "seeds: 0\ncolour: blue\n", ":6:1 seeds is 0; give a whole number of at least 1 (and 1 more)"),
     (

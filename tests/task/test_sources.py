@@ -169,5 +169,5 @@ def test_a_notebook_s_module_is_followed_through_its_package(
         {"__init__.py": "", "net.py": "from own_live import other", "other.py": "x = 1"},
     )
     module = importlib.import_module("own_live.net")
-    files = {path.relative_to(tmp_path).as_posix() for path, _ in sources_of_imported(module)}
+    files = {source.path.relative_to(tmp_path).as_posix() for source in sources_of_imported(module)}
     assert files == {"own_live/__init__.py", "own_live/net.py", "own_live/other.py"}

@@ -53,7 +53,7 @@ def test_an_edited_function_is_named(imported: Path, old: str, new: str, named: 
     with pytest.raises(
         UsageError, match=rf"stale_mine.py was changed .* {named} would train as it was; restart"
     ):
-        check_current([imported])
+        check_current({imported: imported.read_bytes()})
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_an_edited_function_is_named(imported: Path, old: str, new: str, named: 
 )
 def test_what_does_the_same_is_current(imported: Path, text: str) -> None:
     imported.write_text(text)
-    check_current([imported])
+    check_current({imported: imported.read_bytes()})
 
 
 def test_what_is_not_imported_is_current(tmp_path: Path) -> None:
     (tmp_path / "never.py").write_text(CODE)
-    check_current([tmp_path / "never.py"])
+    check_current({tmp_path / "never.py": CODE.encode()})

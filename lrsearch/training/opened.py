@@ -1,0 +1,108 @@
+"""The files of the task's own folder that its code opens, as Python's audit hook sees them while it is tried out."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lrsearch.task.fingerprint import code_of
+from lrsearch.task.model import Task
+from lrsearch.task.watch import watched_files
+
+_SHOWN = 3
+_INSTALLED = ("site-packages", "dist-packages")
+_noting: list["_Opened"] = []
+
+
+class _Opened:
+    """What was opened to be read, and what was opened to be written, absolute."""
+
+    def __init__(self) -> None:
+        self.read: dict[Path, None] = {}
+        self.written: set[Path] = set()
+
+    def note(self, name: object, flags: int) -> None:
+        if not isinstance(name, str | bytes) or not name:
+            return  # a file that is open already, by its number
+        path = Path(os.path.abspath(os.fsdecode(name)))
+        if flags & os.O_ACCMODE == os.O_RDONLY:
+            self.read.setdefault(path)
+        else:
+            self.written.add(path)
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and _noting:
+        name, _, flags = arguments
+        for opened in _noting:
+            opened.note(name, flags if isinstance(flags, int) else 0)
+
+
+_hooked = False
+
+
+@contextmanager
+def noting_opened() -> Iterator[_Opened]:
+    """Note what Python code opens meanwhile; what C code opens by itself (HDF5, say) is not seen."""
+    global _hooked
+    if not _hooked:
+        sys.addaudithook(_hook)  # for good: there is no way to take one out
+        _hooked = True
+    opened = _Opened()
+    _noting.append(opened)
+    try:
+        yield opened
+    finally:
+        _noting.remove(opened)
+
+
+def unwatched(task: Task, opened: _Opened, besides: Iterable[Path]) -> list[str]:
+    """Return the files below the task's folder that were read and are neither code on record nor watched, sorted.
+
+    Args:
+        task: prepared.
+        opened: what was opened while it was tried out.
+        besides: files and folders that are not the user's, or are on record in another way.
+    """
+    folder = task.folder.resolve()
+    known = {*code_of(task).files, task.path.resolve(), *(path.resolve() for path in besides)}
+    known |= {path.resolve() for pattern in task.watch for path in watched_files(task, pattern).values()}
+    found = set()
+    for path in opened.read.keys() - opened.written:
+        path = _source_of(path).resolve()
+        if not path.is_relative_to(folder) or not path.is_file():
+            continue
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") or part in _INSTALLED for part in parts):
+            continue  # of version control, editors, an environment
+        if not known.intersection((path, *path.parents)):
+            found.add(Path(*parts).as_posix())
+    return sorted(found)
+
+
+def unwatched_line(task: Task, files: list[str]) -> str:
+    """Say in a line which files are read and not watched, and what to add to the task."""
+    shown = ", ".join(files[:_SHOWN])
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    named = files if len(files) <= _SHOWN else sorted({file.partition("/")[0] for file in files})
+    return (
+        f"{task.callable_name} reads {shown}{more}, and a change of {'it' if len(files) == 1 else 'them'} is not "
+        f"noticed; to have it noticed, add to the task: watch: [{', '.join(map(_quoted, named))}]"
+    )
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if set(name) & set("*?[]{},:#&!|>'%@` ") else name
+
+
+def _source_of(path: Path) -> Path:
+    """The source of a file of bytecode that Python cached; another file itself."""
+    if path.parent.name != "__pycache__":
+        return path
+    try:
+        return Path(importlib.util.source_from_cache(str(path)))
+    except ValueError:
+        return path
