@@ -4,7 +4,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -102,6 +102,7 @@ def search(
     metric: str | Mapping[str, Any] = "train_loss",
     seeds: int | Mapping[str, int] = 3,
     arguments: Mapping[str, Any] | None = None,
+    watch: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
     cpus: int = 1,
@@ -128,6 +129,7 @@ def search(
         metric: the name of what decides, or a task file's ``metric``: ``{"name": "accuracy", "mode": "max"}``.
         seeds: trainings of each candidate, or ``{"screen": 1, "confirm": 3}``.
         arguments: given to the workload, or found in ``trial.arguments``.
+        watch: files whose content counts for a training, relative to the callable's file, or a notebook's folder.
         settings: a task file's ``search``: ``{"resolve": True, "limits": {"lr": [1e-6, 1]}}``.
         recipe: a task file's ``recipe``, for a workload.
         cpus: threads of a training: more pay for large models on an idle machine, and cost dearly elsewhere.
@@ -162,6 +164,7 @@ def search(
         "name": name or re.sub(r"\W", "_", getattr(function, "__name__", "search")),
         form: named,
         "arguments": dict(arguments or {}),
+        "watch": list(watch),
         "budget": {
             "iterations": iterations,
             "evaluate_every": _often(iterations) if evaluate_every is None else evaluate_every,

@@ -117,6 +117,7 @@ FREE: dict[str, Any] = {
     "search.resolve": True,
     "search.max_seeds": 4,
     "search.patience": 2,
+    "watch": ["valley.py"],
     "search.race": False,
     "resources.gpus": None,
     "resources.timeout": 600,
@@ -125,7 +126,7 @@ FREE: dict[str, Any] = {
 }
 """What changes no training on record. None: each trial has the value itself on record, a start (``from``) leads to
 trials that have, and GPUs count as some or none (``KEYED`` would need one); they are tested where they are made. So is
-a metric's kind, which this task's loss cannot have."""
+a metric's kind, which this task's loss cannot have. A file that is watched from now on counts from now on."""
 
 NAMES_THE_STUDY = {"name"}
 """Another name is another study."""
@@ -216,7 +217,7 @@ def changed(name: str, value: Any) -> dict[str, Any]:
         sgd[inner[0]] = value
     elif top == "optimizers" and inner:
         adam["cprop"][inner[1]] = value
-    elif top in ("optimizers", "seeds", "arguments", "workload"):
+    elif top in ("optimizers", "seeds", "arguments", "workload", "watch"):
         task[top] = value
     else:
         task.setdefault(top, {})[inner[0]] = value

@@ -12,7 +12,7 @@ import pytest
 from lrsearch import datasets
 from lrsearch.engine.driver import Driver, Workplace, driving, packages_here
 from lrsearch.task import Task, parse_task
-from lrsearch.task.fingerprint import identity_of, prepared, with_data
+from lrsearch.task.fingerprint import code_of, identity_of, prepared, with_data
 
 TASK = """
 name: valley
@@ -62,7 +62,8 @@ def elsewhere(driver: Driver) -> Driver:
 def test_a_worker_uses_its_copy_and_trains_the_same(driver: Driver, copy: Path) -> None:
     workplace = Workplace(driver)
     assert workplace.task.path == copy / "task.yaml"
-    assert identity_of(workplace.task) == driver.identity
+    assert identity_of(workplace.task) == identity_of(driver.task)
+    assert workplace.task.code == code_of(workplace.task)
     assert workplace.difference() is None
 
 
@@ -92,6 +93,26 @@ def test_other_code_is_a_line(driver: Driver, copy: Path, change: str) -> None:
     assert problem.startswith(f"the workload's code on {HERE} is not that on head; ")
 
 
+@pytest.mark.parametrize("change", ["changed", "missing"])
+def test_another_watched_file_is_a_line(tmp_path: Path, copy: Path, change: str) -> None:
+    for folder in (tmp_path / "sent", copy):
+        write(folder)
+        (folder / "weights.txt").write_text("3")
+    task = prepared(parse_task(f"{TASK}watch: [weights.txt]\n", tmp_path / "sent/task.yaml"))
+    with driving(task, tmp_path / "checkpoints", "run-1", tmp_path / "sent") as driver:
+        assert Workplace(driver).difference() is None
+        if change == "changed":
+            (copy / "weights.txt").write_text("4")
+        else:
+            (copy / "weights.txt").unlink()
+        problem = Workplace(replace(driver, host="head")).difference()
+    assert problem is not None
+    if change == "changed":
+        assert problem.startswith(f"weights.txt, which the task watches, on {HERE} is not that on head; ")
+    else:
+        assert "watch names weights.txt, and there is no such file" in problem
+
+
 def test_a_comment_is_no_other_code(driver: Driver, copy: Path) -> None:
     (copy / "beside.py").write_text(f"# said\n{BESIDE}")
     assert Workplace(driver).difference() is None
@@ -100,10 +121,13 @@ def test_a_comment_is_no_other_code(driver: Driver, copy: Path) -> None:
 def test_other_data_is_a_line(driver: Driver, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = datasets.Loaded("words", "words: 9 words", "0" * 64, "a" * 64, True)
     monkeypatch.setattr(datasets, "loaded", lambda: (read,))  # the sets themselves are not always there
-    fields = [("words", "words: 9 words", "a" * 64)]
-    assert Workplace(replace(driver, identity=with_data(driver.identity, fields))).data_difference() is None
-    fields = [("words", "words: 8 words", "b" * 64)]
-    problem = Workplace(replace(driver, identity=with_data(driver.identity, fields))).data_difference()
+
+    def that_read(summary: str, content: str) -> Driver:
+        identity = with_data(identity_of(driver.task), [("words", summary, content)])
+        return replace(driver, task=replace(driver.task, identity=identity))
+
+    assert Workplace(that_read("words: 9 words", "a" * 64)).data_difference() is None
+    problem = Workplace(that_read("words: 8 words", "b" * 64)).data_difference()
     assert problem == (
         f"{HERE} read words: 9 words [{'a' * 16}], and head words: 8 words [{'b' * 16}]; put the same files on both"
     )
