@@ -19,6 +19,7 @@ from pathlib import Path
 
 import boundaries
 import cost
+import edited
 import full_disk
 import kills
 import leftovers
@@ -41,6 +42,7 @@ CHEAP_FIRST = (
     full_disk,
     resuming,
     boundaries,
+    edited,
     cost,
     signals,
     lost_node,

@@ -22,6 +22,7 @@ TIMES = {
     "full_disk": 1,
     "resuming": 1,
     "boundaries": 2,
+    "edited": 1,
     "signals": 1,
     "lost_node": 1,
 }
