@@ -16,7 +16,7 @@ from lrsearch.task.fingerprint import identity_of
 from lrsearch.trial import Trial
 
 NAMES = ("work.py", "beside.py", "late.py")
-"""Each adds to every loss what it holds: 0, or as it is edited 100, 200 and 400. ``late`` is imported while it trains."""
+"""Each adds to every loss what it holds: 0, or as it is edited 100, 200 and 400. ``late`` is imported in training."""
 WORK = """\
 import os
 import time

@@ -327,7 +327,7 @@ def _compare(storage: BaseStorage, task: Task, identity: Identity, url: str, loc
             before, now = of_entry(kept["identity"], search.entry), of_entry(identity, search.entry)
             if not _holds_results(storage, study):
                 continue
-            lacks |= dict.fromkeys(lacking(before, now))
+            lacks |= dict.fromkeys(lacking(before, now).values())
             if differs := differences(before, now):
                 changed |= differs
                 studies.append(_study_name(task, search))
@@ -335,7 +335,7 @@ def _compare(storage: BaseStorage, task: Task, identity: Identity, url: str, loc
         raise mismatch(task, changed, studies, url, lock)
     if not lacks:
         return None
-    return f"{task.name} has trainings from before {listed(list(lacks))} was watched; what those read is not known"
+    return f"{task.name} has trainings from before {listed(list(lacks))} was on record; what it was then is not known"
 
 
 def _holds_results(storage: BaseStorage, study: int) -> bool:

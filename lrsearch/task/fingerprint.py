@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cprop.results
 from lrsearch.task.live_code import live_code
 from lrsearch.task.model import NOT_IN_A_FILE, Compared, Entry, Identity, Recipe, Searched, Shared, Task
 from lrsearch.task.recipe import written
-from lrsearch.task.sources import Code, sources_of_file, sources_of_module
+from lrsearch.task.sources import Code, Source, sources_of_file, sources_of_module, sources_of_own_module
 from lrsearch.task.watch import WATCHED, watched
 
 RESULTS_VERSION = 1
@@ -92,6 +93,7 @@ def _identity(task: Task, code: Code) -> Identity:
                 if not isinstance(value, Searched | Shared)
             },
             **_compared(here, entry),
+            **({f"{here}optimizer{_CODE}": code.optimizers[entry.name]} if entry.name in code.optimizers else {}),
             **(_version(f"{here}cprop", cprop.results.RESULTS_VERSION) if entry.wrapped_in_cprop else {}),
         }
     plain: Identity = json.loads(json.dumps(identity, default=str))
@@ -140,15 +142,20 @@ def of_entry(identity: Identity, entry: str) -> Identity:
     }
 
 
-def lacking(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return the patterns that are watched now and were not: what is on record may have read anything there."""
-    return [name.removeprefix(WATCHED) for name in now if name.startswith(WATCHED) and name not in before]
+def lacking(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is on record now and was not: of watched files and optimizers' code, which may have been anything."""
+    return {
+        name: name.removeprefix(WATCHED)
+        for name in now
+        if name not in before
+        and (name.startswith(WATCHED) or (name.startswith(_ENTRY) and name.endswith(f".optimizer{_CODE}")))
+    }
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
     """Return the fields that differ, each with what it was and what it is; not those that are ``lacking``."""
     changed = {}
-    for name in sorted((before.keys() | now.keys()) - {f"{WATCHED}{pattern}" for pattern in lacking(before, now)}):
+    for name in sorted((before.keys() | now.keys()) - lacking(before, now).keys()):
         was, is_now = before.get(name), now.get(name)
         if was != is_now or (name in before) != (name in now):
             named = (
@@ -187,14 +194,25 @@ def _shown(name: str, fields: Mapping[str, Any]) -> str:
 
 def code_of(task: Task) -> Code:
     """Read the code that a task's trainings run: its file and what that imports from beside it, or live code."""
+    optimizers: dict[str, str] = {}
+    files: dict[Path, bytes] = {}
+    for entry in task.entries.values():
+        module, _, name = entry.optimizer.rpartition(":")
+        if name and (sources := list(sources_of_own_module(module, task.folder))):
+            optimizers[entry.name] = _digest(sources)
+            files |= {source.path: source.content for source in sources}
     place = task.workload.rsplit(":", 1)[0]
     if task.provided is not None and task.workload.startswith(NOT_IN_A_FILE):
         live = live_code(task.provided)
-        return Code(digest_of(live.text), live.files, live.data, live.unseen)
+        return Code(digest_of(live.text), {**files, **live.files}, optimizers, live.data, live.unseen)
     found = sources_of_file(task.folder / place) if place.endswith(".py") else sources_of_module(place)
     sources = list(found)
-    digest = digest_of("".join(source.text for source in sources)) if sources else None
-    return Code(digest, {source.path: source.content for source in sources})
+    files |= {source.path: source.content for source in sources}
+    return Code(_digest(sources) if sources else None, files, optimizers)
+
+
+def _digest(sources: Iterable[Source]) -> str:
+    return digest_of("".join(source.text for source in sources))
 
 
 def digest_of(source: str) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import ModuleType
 _WITH_VERSIONS = ("lrsearch", "cprop")
 """Packages whose results have a version in the identity; a checkout may hold them beside a task."""
 _INSTALLED = ("site-packages", "dist-packages")
+_STANDARD = sysconfig.get_path("stdlib")
 _Name = tuple[str, ...]
 """A module's dotted name, in parts."""
 
@@ -36,12 +38,14 @@ class Code:
     Attributes:
         digest: of its sources without comments, in 16 hexadecimal digits; None where there are none.
         files: those that it lies in, absolute, each with its content.
+        optimizers: digests of the code of entries' optimizers that are no installed package's, by the entries' names.
         data: of a notebook's function, digests of the tensors and arrays that it reads, by name.
         unseen: what else such a function reads, of which nothing is known, each as ``name (type)``.
     """
 
     digest: str | None
     files: Mapping[Path, bytes]
+    optimizers: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
 
@@ -54,6 +58,20 @@ def sources_of_file(path: Path) -> Iterator[Source]:
     """
     path = path.resolve()  # as Python does with a script: what it imports lies beside the file, not beside a link
     yield from _Sources(path.parent, path.stem).of_file(path, ())
+
+
+def sources_of_own_module(name: str, folder: Path) -> Iterator[Source]:
+    """Read a module and what it imports, from a folder or wherever Python finds it; nothing of an installed package."""
+    top = name.partition(".")[0]
+    if not ((folder / f"{top}.py").is_file() or (folder / top).is_dir()):
+        try:
+            spec = importlib.util.find_spec(top)  # of the package alone: to look for a module within imports it
+        except (ImportError, ValueError):
+            return
+        if spec is None or spec.origin is None or not spec.has_location or _is_installed(Path(spec.origin)):
+            return
+        folder = Path(spec.origin).parents[1 if spec.submodule_search_locations is not None else 0]
+    yield from _Sources(folder.resolve(), top).of_module(tuple(name.split(".")))
 
 
 def sources_of_module(name: str) -> Iterator[Source]:
@@ -91,6 +109,12 @@ class _Sources:
         self._own = own if folder.name in _INSTALLED else None
         self._seen: set[Path] = set()
 
+    def of_module(self, name: _Name) -> Iterator[Source]:
+        """Read the files that importing a module runs, and those that they import."""
+        for file, of in self._files(name):
+            if file not in self._seen:
+                yield from self.of_file(file, of)
+
     def of_file(self, path: Path, package: _Name) -> Iterator[Source]:
         """Read the files from one on, which relative imports take for one of ``package``."""
         self._seen.add(path)
@@ -108,9 +132,7 @@ class _Sources:
         yield Source(path.resolve(), content, text)
         for node in ast.walk(tree):
             for name in _imported(node, package):
-                for file, of in self._files(name):
-                    if file not in self._seen:
-                        yield from self.of_file(file, of)
+                yield from self.of_module(name)
 
     def _files(self, name: _Name) -> Iterator[tuple[Path, _Name]]:
         """The files that importing a name runs, each with the package that it belongs to."""
@@ -127,6 +149,10 @@ class _Sources:
             elif not inner.is_dir() or name[0] in _WITH_VERSIONS:
                 return
             folder = inner
+
+
+def _is_installed(path: Path) -> bool:
+    return any(part in _INSTALLED for part in path.parts) or path.is_relative_to(_STANDARD)
 
 
 def _imported(node: ast.AST, package: _Name) -> list[_Name]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lrsearch.task.fingerprint import code_of
 from lrsearch.task.model import Task
 from lrsearch.task.watch import watched_files
@@ -60,26 +62,28 @@ def noting_opened() -> Iterator[_Opened]:
 
 
 def unwatched(task: Task, opened: _Opened, besides: Iterable[Path]) -> list[str]:
-    """Return the files below the task's folder that were read and are neither code on record nor watched, sorted.
+    """Return the files that were read and are neither code on record nor watched, as the task would name them, sorted.
+
+    Those below the task's folder and below that of the process count.
 
     Args:
         task: prepared.
         opened: what was opened while it was tried out.
         besides: files and folders that are not the user's, or are on record in another way.
     """
-    folder = task.folder.resolve()
+    folder, here = task.folder.resolve(), Path.cwd().resolve()
     known = {*code_of(task).files, task.path.resolve(), *(path.resolve() for path in besides)}
     known |= {path.resolve() for pattern in task.watch for path in watched_files(task, pattern).values()}
     found = set()
     for path in opened.read.keys() - opened.written:
         path = _source_of(path).resolve()
-        if not path.is_relative_to(folder) or not path.is_file():
+        below = next((one for one in (folder, here) if path.is_relative_to(one)), None)
+        if below is None or not path.is_file():
             continue
-        parts = path.relative_to(folder).parts
-        if any(part.startswith(".") or part in _INSTALLED for part in parts):
+        if any(part.startswith(".") or part in _INSTALLED for part in path.relative_to(below).parts):
             continue  # of version control, editors, an environment
         if not known.intersection((path, *path.parents)):
-            found.add(Path(*parts).as_posix())
+            found.add(Path(os.path.relpath(path, folder)).as_posix())
     return sorted(found)
 
 
@@ -87,15 +91,16 @@ def unwatched_line(task: Task, files: list[str]) -> str:
     """Say in a line which files are read and not watched, and what to add to the task."""
     shown = ", ".join(files[:_SHOWN])
     more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
-    named = files if len(files) <= _SHOWN else sorted({file.partition("/")[0] for file in files})
+    named = files if len(files) <= _SHOWN else sorted({os.path.dirname(file) or file for file in files})
+    watch = (
+        f"give watch={named}"
+        if task.shown_as == "lrsearch.search"
+        else f"add to the task: {yaml.safe_dump({'watch': named}, default_flow_style=None, width=10**6).strip()}"
+    )
     return (
         f"{task.callable_name} reads {shown}{more}, and a change of {'it' if len(files) == 1 else 'them'} is not "
-        f"noticed; to have it noticed, add to the task: watch: [{', '.join(map(_quoted, named))}]"
+        f"noticed; to have it noticed, {watch}"
     )
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"' if set(name) & set("*?[]{},:#&!|>'%@` ") else name
 
 
 def _source_of(path: Path) -> Path:

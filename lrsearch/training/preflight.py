@@ -17,7 +17,7 @@ from lrsearch.training.optimizers import check_names, check_optimizers, make_opt
 from lrsearch.training.progress import Progress
 from lrsearch.training.replica import Replica
 from lrsearch.training.update import autocast, compiling, prepare_model
-from lrsearch.training.workloads import described, make_workload, where_raised
+from lrsearch.training.workloads import described, find_callable, make_workload, where_raised
 from lrsearch.trial import NOT_FINITE_AT_FIRST, Diverged, SearchId, TrialSpec
 from lrsearch.workload import Workload, indexed
 
@@ -45,6 +45,7 @@ def check_trains(task: Task) -> dict[str, int | None]:
             with tempfile.TemporaryDirectory() as folder:
                 _first_reports(task, own, 1, Path(folder))
         return dict.fromkeys(task.entries)
+    find_callable(task)  # first: optimizers of the user's own lie beside it
     check_optimizers(task)
     parameters: dict[str, int | None] = {}
     for entry in task.entries:

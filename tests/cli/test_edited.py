@@ -158,6 +158,41 @@ def test_the_identity_is_taken_once_in_a_run(
     assert len(taken) == 1
 
 
+OPTIMIZER = """
+import torch
+
+TIMES = 1.0
+
+
+class Mine(torch.optim.SGD):
+    def step(self, closure=None):
+        for group in self.param_groups:
+            group["lr"] *= TIMES
+        return super().step(closure)
+"""
+
+
+def test_an_optimizer_beside_the_task_is_code_too(folder: Path) -> None:
+    (folder / "mine.py").write_text(OPTIMIZER)
+    (folder / "work.py").write_text(
+        "import torch\ndef train(trial):\n"
+        "    model = torch.nn.Linear(2, 1)\n    optimizer = trial.optimizer(model)\n"
+        "    for iteration in range(trial.iterations + 1):\n"
+        "        loss = (model(torch.ones(1, 2)) - 1).square().mean()\n"
+        "        if trial.is_due(iteration) and trial.report(iteration, train_loss=loss):\n            return\n"
+        "        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n"
+    )
+    (folder / "t.yaml").write_text(TASK.replace("{lr: {start: 0.1}}", '{base: "mine:Mine", lr: {start: 0.1}}'))
+    done = run(folder, "--engine", "inline")
+    assert done.returncode == 0, done.stderr
+    (folder / "mine.py").write_text(f"# why\n{OPTIMIZER}")
+    assert "everything had been trained already" in run(folder, "--engine", "inline").stderr
+    (folder / "mine.py").write_text(OPTIMIZER.replace("1.0", "0.9"))
+    edited = run(folder, "--engine", "inline")
+    assert edited.returncode == 2
+    assert "optimizers.sgd.optimizer's code has changed" in edited.stderr
+
+
 # -- files that the code reads -----------------------------------------------------------------------------------------
 
 READS = """
@@ -233,7 +268,7 @@ def test_trainings_from_before_a_file_was_watched_are_kept_and_said_to_be_so(rea
     run(reading, "--engine", "inline")
     watch(reading, "weights/first.txt")
     later = run(reading, "--engine", "inline")
-    line = "t has trainings from before weights/first.txt was watched; what those read is not known"
+    line = "t has trainings from before weights/first.txt was on record; what it was then is not known"
     assert (later.returncode, line in later.stderr) == (0, True)
     assert line not in run(reading, "--engine", "inline").stderr
     (reading / "weights/first.txt").write_text("4")
