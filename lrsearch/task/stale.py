@@ -33,15 +33,15 @@ def check_current(files: Mapping[Path, bytes]) -> None:
             by_file[Path(file).resolve()].append(module)
     for path, content in sorted(files.items()):
         for module in by_file.get(path, ()):
-            if (named := _changed(module, path, content)) is not None:
+            if (trains := _changed(module, path, content)) is not None:
                 raise UsageError(
-                    f"{path} was changed after this process imported it, and {named} would train as it was; "
+                    f"{path} was changed after this process imported it, and {trains}; "
                     "restart the process or the notebook's kernel (or importlib.reload the module) and run again"
                 )
 
 
 def _changed(module: ModuleType, path: Path, content: bytes) -> str | None:
-    """Return the first function of a module that does not stand in its file any more, or constant that differs."""
+    """Say which function of a module does not stand in its file any more, or which plain value there is another."""
     try:
         tree = ast.parse(content)
         written = compile(content, str(path), "exec", dont_inherit=True)
@@ -52,10 +52,10 @@ def _changed(module: ModuleType, path: Path, content: bytes) -> str | None:
         there[code.co_qualname].add(bytecode_of(code))
     for code in _functions_of(module):
         if bytecode_of(code) not in there[code.co_qualname]:
-            return code.co_qualname
+            return f"{code.co_qualname} would train as it was"
     for name, value in _constants_of(tree).items():
         if (loaded := vars(module).get(name, value)) != value and type(loaded) is type(value):
-            return name
+            return f"{name} is {loaded!r} here and {value!r} there"
     return None
 
 
