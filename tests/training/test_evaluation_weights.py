@@ -277,6 +277,16 @@ def test_the_choice_of_a_search_is_that_of_a_loop_that_calls_eval_and_train(tmp_
     assert chosen("without", train=lambda trial: loop(trial, calls=False)) == 0.03
 
 
+@pytest.mark.parametrize("more", ["", ", cprop: {beta: 0.9}"])
+@pytest.mark.parametrize("optimizer", MODES)
+def test_a_loop_can_call_what_its_trial_gives_it(task_of: TaskOf, optimizer: str, more: str) -> None:
+    task = task_of(optimizer, more)
+    listener: Any = None
+    given: Any = LiveTrial(task, spec_of(task), torch.device("cpu"), listener).optimizer(nn.Linear(2, 2))
+    given.eval()
+    given.train()
+
+
 # -- checkpoints -------------------------------------------------------------------------------------------------------
 
 
