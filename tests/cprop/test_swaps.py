@@ -59,7 +59,8 @@ def weights_of(make, wrap):
 @pytest.mark.parametrize("name", MODES)
 def test_with_an_infinite_c_it_is_the_bare_optimizer_to_the_bit(name):
     bare, wrapped = (
-        weights_of(MODES[name], wrap) for wrap in (lambda optimizer: optimizer, lambda o: CProp(o, c=math.inf))
+        weights_of(MODES[name], wrap)
+        for wrap in (lambda optimizer: optimizer, lambda o: CProp(o, c=math.inf))
     )
     assert all(map(torch.equal, bare, wrapped))
     assert not torch.equal(bare[-2], bare[-1]), "they are swapped"

@@ -24,7 +24,7 @@ ENTRIES = [
     for cprop in ("", ", cprop: {}")
 ]
 Seen = set[tuple[bool, bool]]
-"""Whether the model trained, and whether the optimizer was in its mode for training, at each pass after the first step."""
+"""Of each pass after the first step: whether the model trained, and whether the optimizer was in its mode for that."""
 
 
 class Regression(nn.Module):
@@ -50,7 +50,12 @@ def hugging_face(seen: Seen) -> Callable[[LiveTrial], None]:
         optimizer = trial.optimizer(model)
         model.optimizer.append(optimizer)
         arguments = TrainingArguments(
-            ".", save_strategy="no", max_steps=trial.iterations, seed=trial.seed, use_cpu=True, max_grad_norm=0
+            ".",
+            save_strategy="no",
+            max_steps=trial.iterations,
+            seed=trial.seed,
+            use_cpu=True,
+            max_grad_norm=0,
         )
         trainer = Trainer(
             model,
