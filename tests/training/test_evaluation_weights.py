@@ -282,7 +282,11 @@ def test_the_choice_of_a_search_is_that_of_a_loop_that_calls_eval_and_train(tmp_
 def test_a_loop_can_call_what_its_trial_gives_it(task_of: TaskOf, optimizer: str, more: str) -> None:
     task = task_of(optimizer, more)
     listener: Any = None
-    given: Any = LiveTrial(task, spec_of(task), torch.device("cpu"), listener).optimizer(nn.Linear(2, 2))
+    model = nn.Linear(2, 2)
+    given: Any = LiveTrial(task, spec_of(task), torch.device("cpu"), listener).optimizer(model)
+    given.train()
+    model(torch.ones(2)).sum().backward()
+    given.step()
     given.eval()
     given.train()
 
