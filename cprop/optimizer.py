@@ -16,6 +16,7 @@ from cprop.measures import MEASURES, EpsPlacement, error_ratio
 from cprop.packing import Columns
 from cprop.sgd import PlainSGD, is_plain_sgd
 from cprop.state import COUNT, MEAN, cohorts, load_moments, second_name
+from cprop.swaps import SWAP_NAMES
 from cprop.update import BlockUpdate, Settings
 
 Implementation = Literal["auto", "blocks", "compile"]
@@ -121,6 +122,12 @@ class CProp(Optimizer):
     def __getstate__(self) -> dict[str, Any]:
         kept = ("optimizer", "defaults", "settings", "implementation", "option_names")
         return {name: self.__dict__[name] for name in kept}
+
+    def __getattr__(self, name: str) -> Any:
+        """Return ``eval``, ``train`` and the like of the wrapped optimizer; where it has none, this has none."""
+        if name in SWAP_NAMES:
+            return getattr(self.optimizer, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:

@@ -12,7 +12,10 @@
 import logging
 import sys
 import warnings
+from collections.abc import Iterable
 from typing import Any
+
+from torch.optim import Optimizer
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -85,11 +88,18 @@ class LRSearchCallback(Callback):
             self._random = random_state(self._trial.device)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember what was logged before: the Trainer keeps what training and validation log in one place."""
+        """Remember what was logged before: the Trainer keeps what training and validation log in one place.
+
+        An optimizer that has an ``eval()`` is told, which Lightning leaves to the module; calls of the module's own do
+        no harm.
+        """
+        if trainer.global_step:
+            _call(trainer.optimizers, "eval")
         self._before = dict(trainer.callback_metrics)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report what validation logged."""
+        """Report what validation logged, and tell an optimizer that has a ``train()`` that it goes on."""
+        _call(trainer.optimizers, "train")
         step = trainer.global_step
         if self._stopped or step <= self._reported or not self._trial.is_due(step):
             return
@@ -140,6 +150,12 @@ class LRSearchCallback(Callback):
                 "the Trainer has nothing to validate with; give trainer.fit val_dataloaders, the module a "
                 "validation_step, and no limit_val_batches=0: what it logs decides"
             )
+
+
+def _call(optimizers: Iterable[Optimizer], name: str) -> None:
+    for optimizer in optimizers:
+        if callable(method := getattr(optimizer, name, None)):
+            method()
 
 
 def _quiet() -> None:

@@ -139,6 +139,9 @@ class LiveTrial:
     ) -> torch.optim.Optimizer:
         """Make the optimizer that the task's entry describes, with this trial's numbers, CProp included.
 
+        One that is evaluated by other weights than it trains (Schedule-Free, SPlus) has ``eval()`` and ``train()``, in
+        CProp too: call ``train()`` before the first step, ``eval()`` before each evaluation and ``train()`` after it.
+
         Args:
             model: what to optimize: a module, its parameters, or groups of them.
 

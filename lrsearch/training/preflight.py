@@ -11,6 +11,7 @@ import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
+from lrsearch.training.evaluation_weights import begin_training, evaluation_weights
 from lrsearch.training.groups import GroupError
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.optimizers import check_names, check_optimizers, make_optimizer, stand_ins
@@ -181,11 +182,15 @@ def _try_once(task: Task, entries: Sequence[str]) -> int:
 
 
 def _try_step(task: Task, entry: str, workload: Workload) -> None:
-    """Take one step of an entry's optimizer on the model, whose gradients are there."""
+    """Take one step of an entry's optimizer on the model, whose gradients are there, and swap weights if it does."""
     try:
-        make_optimizer(
+        optimizer = make_optimizer(
             task.entries[entry], workload.model, stand_ins(task, task.entries[entry]), task.recipe.groups
-        ).step()
+        )
+        begin_training(optimizer)
+        optimizer.step()
+        with evaluation_weights(optimizer):
+            pass
     except GroupError as error:
         raise task.error(str(error), "recipe", "groups", error.index, error.key) from error
     except Exception as error:

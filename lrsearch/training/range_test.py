@@ -16,6 +16,7 @@ from lrsearch.strategies.range_test import suggest
 from lrsearch.task.model import Searched, Task
 from lrsearch.task.starts import RangeTest
 from lrsearch.training.device import training_device
+from lrsearch.training.evaluation_weights import begin_training
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.update import clip_gradient, prepare_model, set_precision, take_gradient
 from lrsearch.training.workloads import described, make_workload, where_raised
@@ -97,6 +98,7 @@ def _losses(
     numbers = hyperparameters_of(task, search.entry, own | {search: rates[0]})
     parameters = list(workload.model.parameters())
     optimizer = make_optimizer(task.entries[search.entry], workload.model, numbers, task.recipe.groups)
+    begin_training(optimizer)
     prepare_model(task.recipe, workload.model)
     if any(search.hyperparameter not in group for group in optimizer.param_groups):
         raise task.error(

@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lrsearch.training.checkpoint import (
     save_checkpoint,
 )
 from lrsearch.training.device import training_device
+from lrsearch.training.evaluation_weights import begin_training, evaluation_weights
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
 from lrsearch.training.scales import scale_metrics
@@ -73,6 +75,7 @@ class Replica:
         self.optimizer = make_optimizer(
             task.entries[spec.search.entry], self.workload.model, spec.hyperparameters, task.recipe.groups
         )
+        begin_training(self.optimizer)  # a checkpoint is of this mode, and loads it
         recipe = task.recipe_of(spec.search.entry)
         self.schedule = make_schedule(self.optimizer, recipe, task.budget.iterations, task.metric.mode)
         prepare_model(task.recipe, self.workload.model)
@@ -105,7 +108,9 @@ class Replica:
     def evaluate(self, examples: int | None) -> dict[str, float]:
         """Give the metrics as the replica stands, over some examples or all; its training does not notice."""
         before = random_state(self._device)
-        with compiling(self._task), autocast(self._task.recipe.precision, self._device):
+        # Before the first step the weights are the same, at all optimizers, and those of some cannot be asked.
+        weights = evaluation_weights(self.optimizer) if self._iteration else nullcontext()
+        with weights, compiling(self._task), autocast(self._task.recipe.precision, self._device):
             metrics = self.workload.evaluate(examples)
         restore_random_state(before, self._device)
         return metrics

@@ -25,9 +25,10 @@ Loop = Callable[[LiveTrial], object]
 
 @dataclass
 class Trained:
-    """Runs a loop as one replica."""
+    """Runs a loop as one replica, of the entry ``sgd`` or what else it is said to be."""
 
     folder: Path
+    entry: str = "{lr: {start: 0.1}}"
 
     def __call__(self, loop: Loop, metric: str = "val_loss", lr: float = 0.1, seed: int = 0) -> Progress:
         """Give what it reported last."""
@@ -38,7 +39,8 @@ class Trained:
         self, loop: Loop, metric: str = "val_loss", lr: float = 0.1, seed: int = 0
     ) -> Iterator[Progress]:
         """Give what it reports, one by one."""
-        task = replace(parse_task(TASK.replace("METRIC", metric), Path("integrated.yaml")), provided=loop)
+        text = TASK.replace("METRIC", metric).replace("{lr: {start: 0.1}}", self.entry)
+        task = replace(parse_task(text, Path("integrated.yaml")), provided=loop)
         yield from train(
             task, TrialSpec(SearchId("sgd", "lr"), 0, seed, {"lr": lr}), self.folder / "checkpoint.pt"
         )

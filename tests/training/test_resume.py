@@ -25,6 +25,8 @@ ENTRIES = """
   rmsprop: {lr: {start: 0.01}, momentum: 0.5, centered: true}
   cprop_sgd: {base: sgd, lr: {start: 0.1}, cprop: {beta: 0.9, c: 3}}
   cprop_adam: {base: adam, lr: {start: 0.01}, cprop: {measure: normal}}
+  schedule_free: {base: "schedulefree:AdamWScheduleFree", lr: {start: 0.01}}
+  cprop_schedule_free: {base: "pytorch_optimizer:ScheduleFreeRAdam", lr: {start: 0.01}, cprop: {beta: 0.9}}
   loader: {base: adam, lr: {start: 0.01}, arguments: {kind: loader}}
   own_generator: {base: adam, lr: {start: 0.01}, arguments: {kind: loader with a generator}}
   carried: {base: sgd, lr: {start: 0.1}, arguments: {kind: carried}}
