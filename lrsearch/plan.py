@@ -50,7 +50,7 @@ def plan(
     if place is not None and any(searched.start is None for searched in task.searches().values()):
         task = task.with_proposed_starts(kept_starts(task, place))
     task = with_scaled_starts(task, searches)
-    parameters = check_trains(task)
+    parameters = check_trains(task).parameters
     planned = []
     for search in searches:
         state = state_of(task, search, (), {})

@@ -32,10 +32,10 @@ from lrsearch.starts import propose_starts, with_scaled_starts
 from lrsearch.studies import Place, Study
 from lrsearch.task import Task
 from lrsearch.task.fingerprint import (
-    data_of,
     fingerprint,
     identity_of,
     prepared,
+    shown_when_tried,
     with_data,
 )
 from lrsearch.task.stale import check_current
@@ -333,8 +333,8 @@ def _tried(task: Task, place: Place, engine: EngineName, address: str | None) ->
     else:
         training_device(task)
     with datasets.noting() as read, noting_opened() as opened:
-        check_trains(task)
-    identity = with_data(identity_of(task), ((data.name, data.summary, data.content) for data in read))
+        tried = check_trains(task)
+    identity = with_data(identity_of(task), ((data.name, data.summary, data.content) for data in read)) | tried.shown
     files = unwatched(task, opened, [place.root, *(path for data in read for path in data.paths)])
     return replace(task, identity=identity), unwatched_line(task, files) if files else None
 
@@ -345,6 +345,8 @@ def _finished(task: Task, place: Place) -> Study | None:
         study = studies.read(place)
     except StudyNotFoundError:
         return None
+    if not study.tried and (task.trained_by == "loop" or any(":" in e.optimizer for e in task.entries.values())):
+        return None  # it is from before what these do was on record
     # What the data holds is known only once it is read; the study says what it was trained on.
-    same = identity_of(task) | data_of(study.identity) == study.identity
+    same = identity_of(task) | shown_when_tried(study.identity) == study.identity
     return study if study.finished and same and study.task.text == task.text else None

@@ -15,7 +15,7 @@ from lrsearch.studies import Place
 from lrsearch.task import ProposedStart, RangeTest, ScaledStart, Task
 from lrsearch.task.document import did_you_mean, dotted, listed, shown
 from lrsearch.task.entries import positive_number
-from lrsearch.task.fingerprint import data_of, identity_of
+from lrsearch.task.fingerprint import identity_of, shown_when_tried
 from lrsearch.trial import SearchId
 
 Refused = Callable[..., TaskError]
@@ -94,7 +94,7 @@ def kept_starts(task: Task, place: Place) -> Mapping[SearchId, Iterable[Proposed
         study = studies.read(place)
     except StudyNotFoundError:
         return {}
-    same = identity_of(task) | data_of(study.identity) == study.identity
+    same = identity_of(task) | shown_when_tried(study.identity) == study.identity
     return {
         search: [searched.proposed]
         for search, searched in study.task.searches().items()

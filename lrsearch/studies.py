@@ -109,6 +109,8 @@ class Study:
     identity: Identity
     states: dict[SearchId, SearchState]
     worked_at: float
+    tried: bool = True
+    """Whether the run that it was last opened by put on record what only shows when a task is tried out."""
 
     @property
     def fingerprint(self) -> str:
@@ -187,7 +189,7 @@ def study_of(place: Place, record: StudyRecord) -> Study:
     # A study that was forked has a name of its own, and its task's text that of the other.
     task = replace(parse_stored(record.task_text, record.task_path), name=place.name)
     task = task.with_proposed_starts(record.proposed_starts)
-    return Study(place, task, record.identity, survey(task, record.trials), record.worked_at)
+    return Study(place, task, record.identity, survey(task, record.trials), record.worked_at, record.tried)
 
 
 def names(root: Path) -> list[str]:

@@ -350,7 +350,7 @@ def _open_study(storage: BaseStorage, task: Task, search: SearchId, identity: Id
         direction="minimize" if task.metric.mode == "min" else "maximize",
         load_if_exists=True,
     )
-    content = {"task": task.text, "path": str(task.path.resolve()), "identity": identity}
+    content = {"task": task.text, "path": str(task.path.resolve()), "identity": identity, "tried": 1}
     before = study.user_attrs.get(ATTRIBUTE, {})
     if any(before.get(name) != value for name, value in content.items()):
         study.set_user_attr(ATTRIBUTE, content | {"written": datetime.now(UTC).isoformat()})

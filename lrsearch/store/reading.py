@@ -58,6 +58,7 @@ def read_study(url: str, name: str) -> StudyRecord:
         newest["identity"],
         tuple(trials),
         worked_at,
+        "tried" in newest,
         proposed_starts(attributes, newest["identity"]),
     )
 

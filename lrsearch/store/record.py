@@ -17,7 +17,8 @@ from lrsearch.trial import Curve, Diverged, Evaluation, Failed, Finished, Outcom
 class StudyRecord:
     """The task as it was last run, and every trial on record; ``worked_at`` is when one last began or ended.
 
-    It is a Unix time: a database's own time of change moves when it is looked at.
+    It is a Unix time: a database's own time of change moves when it is looked at. ``tried`` is whether what only shows
+    when a task is tried out is in the identity, which older versions left out.
     """
 
     task_text: str
@@ -25,6 +26,7 @@ class StudyRecord:
     identity: Identity
     trials: tuple[Trial, ...]
     worked_at: float
+    tried: bool
     proposed_starts: Mapping[SearchId, tuple[ProposedStart, ...]] = field(default_factory=dict)
 
 

@@ -20,6 +20,8 @@ _VERSION = "results_version"
 _CODE = "'s code"
 _LIVE_DATA = "'s data "
 _ENTRY = "optimizers."
+_JUDGED = ".weights to evaluate by"
+_SHOWN = (_JUDGED,)
 _DATA = "data."
 
 
@@ -111,6 +113,16 @@ def with_data(identity: Identity, read: Iterable[tuple[str, str, str]]) -> Ident
 def data_of(identity: Identity) -> dict[str, str]:
     """Give the fields of an identity that say what data was read."""
     return {field: value for field, value in identity.items() if field.startswith(_DATA)}
+
+
+def judged_by_own_weights(entries: Iterable[str]) -> Identity:
+    """Return the fields of entries whose optimizer says by which weights to evaluate: they were not always heeded."""
+    return {f"{_ENTRY}{entry}{_JUDGED}": "by those that the optimizer has for it" for entry in entries}
+
+
+def shown_when_tried(identity: Identity) -> Identity:
+    """Return the fields that only show when a task is tried out: its data, and what its code does."""
+    return data_of(identity) | {field: value for field, value in identity.items() if field.endswith(_SHOWN)}
 
 
 def data_summaries(identity: Identity) -> list[str]:

@@ -3,15 +3,16 @@
 import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
-from lrsearch.task.model import Budget, Entry, Task
-from lrsearch.training.evaluation_weights import begin_training, evaluation_weights
+from lrsearch.task.fingerprint import judged_by_own_weights
+from lrsearch.task.model import Budget, Entry, Identity, Task
+from lrsearch.training.evaluation_weights import begin_training, evaluation_weights, has_mode
 from lrsearch.training.groups import GroupError
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.optimizers import check_names, check_optimizers, make_optimizer, stand_ins
@@ -26,13 +27,23 @@ _FEW_EXAMPLES = 64
 _MEASURED_SECONDS = 1.0
 
 
-def check_trains(task: Task) -> dict[str, int | None]:
+@dataclass(frozen=True)
+class Tried:
+    """What a task showed when it was tried out.
+
+    Attributes:
+        parameters: the number of parameters of each entry's model; None for a loop, which keeps its model to itself.
+        shown: what of it changes results and shows only so, as fields of the identity.
+    """
+
+    parameters: Mapping[str, int | None]
+    shown: Identity
+
+
+def check_trains(task: Task) -> Tried:
     """Make every entry's workload and optimizer, take one loss with its gradients and one small evaluation.
 
     A loop is run to its first report, and told there to stop.
-
-    Returns:
-        The number of parameters of each entry's model; None for a loop, which keeps its model to itself.
 
     Raises:
         TaskError: the task names something that does not exist or does not fit.
@@ -45,15 +56,18 @@ def check_trains(task: Task) -> dict[str, int | None]:
         for own in task.entries.values():
             with tempfile.TemporaryDirectory() as folder:
                 _first_reports(task, own, 1, Path(folder))
-        return dict.fromkeys(task.entries)
+        return Tried(dict.fromkeys(task.entries), {})
     find_callable(task)  # first: optimizers of the user's own lie beside it
     check_optimizers(task)
     parameters: dict[str, int | None] = {}
+    with_mode: set[str] = set()
     for entry in task.entries:
         if entry not in parameters:
             twins = [name for name in task.entries if task.arguments_of(name) == task.arguments_of(entry)]
-            parameters |= dict.fromkeys(twins, _try_once(task, twins))
-    return parameters
+            count, found = _try_once(task, twins)
+            parameters |= dict.fromkeys(twins, count)
+            with_mode |= found
+    return Tried(parameters, judged_by_own_weights(with_mode))
 
 
 def measure_cost(task: Task, entry: Entry) -> float:
@@ -147,7 +161,8 @@ def _seconds(function: Callable[..., object], *arguments: object) -> float:
     return time.perf_counter() - began
 
 
-def _try_once(task: Task, entries: Sequence[str]) -> int:
+def _try_once(task: Task, entries: Sequence[str]) -> tuple[int, set[str]]:
+    """Give the number of parameters, and the entries whose optimizer has other weights to evaluate by."""
     torch.set_num_threads(task.resources.cpus)
     workload = make_workload(task, entries[0], seed=0)
     try:
@@ -165,8 +180,7 @@ def _try_once(task: Task, entries: Sequence[str]) -> int:
         with compiling(task):
             loss.backward()  # type: ignore[no-untyped-call]
             metrics = workload.evaluate(_FEW_EXAMPLES)
-        for name in entries:
-            _try_step(task, name, workload)
+        with_mode = {name for name in entries if _try_step(task, name, workload)}
     except LRSearchError:
         raise
     except (Exception, SystemExit) as error:
@@ -178,11 +192,15 @@ def _try_once(task: Task, entries: Sequence[str]) -> int:
         raise task.unknown_metric(metrics)
     if not (bool(torch.isfinite(loss)) and math.isfinite(metrics[task.metric.name])):
         raise WorkloadError(f"{task.callable_name}: {NOT_FINITE_AT_FIRST}")
-    return sum(parameter.numel() for parameter in workload.model.parameters())
+    return sum(parameter.numel() for parameter in workload.model.parameters()), with_mode
 
 
-def _try_step(task: Task, entry: str, workload: Workload) -> None:
-    """Take one step of an entry's optimizer on the model, whose gradients are there, and swap weights if it does."""
+def _try_step(task: Task, entry: str, workload: Workload) -> bool:
+    """Take one step of an entry's optimizer on the model, whose gradients are there, and swap weights if it does.
+
+    Returns:
+        Whether it does.
+    """
     try:
         optimizer = make_optimizer(
             task.entries[entry], workload.model, stand_ins(task, task.entries[entry]), task.recipe.groups
@@ -190,7 +208,7 @@ def _try_step(task: Task, entry: str, workload: Workload) -> None:
         begin_training(optimizer)
         optimizer.step()
         with evaluation_weights(optimizer):
-            pass
+            return has_mode(optimizer)
     except GroupError as error:
         raise task.error(str(error), "recipe", "groups", error.index, error.key) from error
     except Exception as error:

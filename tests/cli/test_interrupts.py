@@ -82,7 +82,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_values(tmp_path, cli, stoppe
 def test_a_second_run_is_refused_while_the_first_is_on(tmp_path, cli, stopped, finished, monkeypatch):
     process = stopped(70)
     # The first run's batches stand still, and those of the trial before a run are of the same kind.
-    monkeypatch.setattr("lrsearch.training.preflight.check_trains", lambda task: None)
+    monkeypatch.setattr("lrsearch.training.preflight.check_trains", lambda task: Tried({}, {}))
     first = f"another lrsearch (process {process.popen.pid} on {socket.gethostname()}, since "
     last = " UTC) is writing to the study valley; wait for it, or look: lrsearch status valley\n"
     status, out, err = cli(*RUN)

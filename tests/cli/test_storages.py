@@ -41,7 +41,7 @@ def test_a_second_run_in_a_journal_file_is_refused_and_a_killed_one_goes_on(
     first = start(*RUN, "--storage", "journal:///studies.log")
     wait_for((tmp_path / "stopped").exists, "the batch where it is to stop")
     with monkeypatch.context() as patch:
-        patch.setattr("lrsearch.training.preflight.check_trains", lambda task: None)
+        patch.setattr("lrsearch.training.preflight.check_trains", lambda task: Tried({}, {}))
         line = (
             "another lrsearch is writing to the study valley; wait for it, or look: lrsearch status valley\n"
         )

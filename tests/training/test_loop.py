@@ -349,7 +349,7 @@ def test_a_loop_is_tried_to_its_first_report() -> None:
             if trial.report(iteration, train_loss=1.0):
                 return
 
-    assert check_trains(task_of(loop)) == {"sgd": None}
+    assert check_trains(task_of(loop)).parameters == {"sgd": None}
     assert seen == [0]
 
 

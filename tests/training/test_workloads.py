@@ -125,7 +125,7 @@ def test_what_fails_on_the_first_batch_is_one_line(make_task: MakeTask, case: st
 
 def test_a_good_task_gives_the_parameters_of_each_entry(make_task: MakeTask) -> None:
     entries = "sgd: {lr: {start: 0.1}}\n  adam: {lr: {start: 0.1}}\n  other: {base: sgd, lr: 0.1, arguments: {kind: loader}}"
-    assert check_trains(make_task(("sgd: {lr: {start: 0.1}}", entries))) == {
+    assert check_trains(make_task(("sgd: {lr: {start: 0.1}}", entries))).parameters == {
         "sgd": 81,
         "adam": 81,
         "other": 81,
