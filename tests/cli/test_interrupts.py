@@ -10,6 +10,8 @@ import subprocess
 import pytest
 from cli_runs import LRSEARCH, normal, wait_for, without_date, write_task
 
+from lrsearch.training import preflight
+
 RUN = ("run", "valley.yaml", "--engine", "inline")
 BEGUN = "CLOCK  sgd/lr: searched from 0.1, at least 4 trainings of 20 iterations each\n"
 GOES_ON = "lrsearch resume valley --engine inline"
@@ -82,7 +84,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_values(tmp_path, cli, stoppe
 def test_a_second_run_is_refused_while_the_first_is_on(tmp_path, cli, stopped, finished, monkeypatch):
     process = stopped(70)
     # The first run's batches stand still, and those of the trial before a run are of the same kind.
-    monkeypatch.setattr("lrsearch.training.preflight.check_trains", lambda task: Tried({}, {}))
+    monkeypatch.setattr("lrsearch.training.preflight.check_trains", lambda task: preflight.Tried({}, {}))
     first = f"another lrsearch (process {process.popen.pid} on {socket.gethostname()}, since "
     last = " UTC) is writing to the study valley; wait for it, or look: lrsearch status valley\n"
     status, out, err = cli(*RUN)

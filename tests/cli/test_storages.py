@@ -7,6 +7,8 @@ from pathlib import Path
 import optuna
 from cli_runs import TASK, wait_for, without_date, write_task
 
+from lrsearch.training import preflight
+
 RUN = ("run", "valley.yaml", "--engine", "inline")
 PROMISES = (
     "journal:///FOLDER/studies.log is a journal file: a second run is kept out on this machine only, after a kill the "
@@ -41,7 +43,7 @@ def test_a_second_run_in_a_journal_file_is_refused_and_a_killed_one_goes_on(
     first = start(*RUN, "--storage", "journal:///studies.log")
     wait_for((tmp_path / "stopped").exists, "the batch where it is to stop")
     with monkeypatch.context() as patch:
-        patch.setattr("lrsearch.training.preflight.check_trains", lambda task: Tried({}, {}))
+        patch.setattr("lrsearch.training.preflight.check_trains", lambda task: preflight.Tried({}, {}))
         line = (
             "another lrsearch is writing to the study valley; wait for it, or look: lrsearch status valley\n"
         )
