@@ -74,8 +74,10 @@ class LRSearchCallback(Callback):
         """Validate before the first update, as Lightning itself does between two batches."""
         self._random = random_state(self._trial.device)
         trainer.validating = True
+        before = self._random
         trainer.fit_loop.epoch_loop.val_loop.run()
         trainer.training = True
+        restore_random_state(before, self._trial.device)  # also what other callbacks drew after the report
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -101,8 +103,8 @@ class LRSearchCallback(Callback):
         """Report what validation logged, and tell an optimizer that has a ``train()`` that it goes on."""
         _call(trainer.optimizers, "train")
         step = trainer.global_step
-        if self._stopped or step <= self._reported or not self._trial.is_due(step):
-            return
+        if self._stopped or step <= self._reported or self._random is None:
+            return  # not asked for here
         # Each validation gives tensors of its own, and what training logged stays as it was.
         logged = {
             name: value
@@ -114,8 +116,8 @@ class LRSearchCallback(Callback):
                 "the validation logged nothing; let validation_step log what decides, such as "
                 "self.log('val_loss', loss)"
             )
-        if self._random is not None:
-            restore_random_state(self._random, self._trial.device)
+        restore_random_state(self._random, self._trial.device)
+        self._random = None
         self._reported = step
         if self._trial.report(step, **logged):
             self._stopped = trainer.should_stop = True

@@ -17,6 +17,10 @@ from lrsearch.trial import TrialSpec
 class Listener(Protocol):
     """Who hears what a loop says."""
 
+    def asked(self, iteration: int) -> None:
+        """Take note that the loop asks whether to evaluate at an iteration."""
+        ...
+
     def report(self, iteration: int, metrics: dict[str, float]) -> bool:
         """Take an evaluation; answer whether to stop."""
         ...
@@ -91,7 +95,12 @@ class LiveTrial:
         return self._listener.resume()
 
     def is_due(self, iteration: int) -> bool:
-        """Whether the task wants an evaluation here: at 0, every ``evaluate_every`` iterations, at the last."""
+        """Whether the task wants an evaluation here: at 0, every ``evaluate_every`` iterations, at the last.
+
+        What the evaluation at 0 draws from the random generators, between this question and its report, is put back:
+        it is lrsearch that wants it, and the training is to go on as if it had not been.
+        """
+        self._listener.asked(iteration)
         return iteration % self.evaluate_every == 0 or iteration == self.iterations
 
     def report(self, iteration: int, *unnamed: Any, **metrics: Any) -> bool:

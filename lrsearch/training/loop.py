@@ -88,6 +88,8 @@ class LoopReplica:
         self._saving_took = 0.0
         self._saved_kinds: set[str] = set()
         self._reported = False
+        self._before_first: dict[str, Any] | None = None
+        self._drew_at_first = False
         self._notes: tuple[str, ...] = ()
         self._told_to_stop_at: int | None = None
         self._reports: SimpleQueue[Evaluation | _Ended] = SimpleQueue()
@@ -98,6 +100,11 @@ class LoopReplica:
     def curve(self) -> Curve:
         """The evaluations so far."""
         return self._curve
+
+    @property
+    def drew_at_first(self) -> bool:
+        """Whether the evaluation at iteration 0 drew random numbers, which were put back: once it was reported."""
+        return self._drew_at_first
 
     def advance(self) -> Progress:
         """Run the loop to its next report.
@@ -154,6 +161,11 @@ class LoopReplica:
         else:
             self._reports.put(_Ended(None))
 
+    def asked(self, iteration: int) -> None:
+        """Remember the random state where the loop asks whether to evaluate at 0: the next thing it does."""
+        # Asked of another iteration since, it made a list, and may draw for its model before it evaluates.
+        self._before_first = random_state(self._device) if iteration == 0 and not self._reported else None
+
     def report(self, iteration: int, metrics: dict[str, float]) -> bool:
         """Take an evaluation from the loop's thread, and answer when the engine has decided.
 
@@ -163,6 +175,9 @@ class LoopReplica:
         if not self._reported:  # one that goes on may evaluate again where it was
             self._curve = tuple(e for e in self._curve if e.iteration < iteration)
         self._check(iteration, metrics)
+        if iteration == 0 and self._before_first is not None:
+            self._drew_at_first = _differ(self._before_first, random_state(self._device))
+            restore_random_state(self._before_first, self._device)
         self._reported = True
         evaluation = Evaluation(iteration, metrics[self._task.metric.name], metrics)
         if self._is_finite(evaluation):
@@ -196,6 +211,7 @@ class LoopReplica:
                     "of": self._identity,
                     "state": state,
                     "random": random_state(self._device),
+                    "drew_at_first": self._drew_at_first,
                     "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
                     "seconds": now,
                 },
@@ -235,6 +251,7 @@ class LoopReplica:
             Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"]
         )
         self._seconds = state["seconds"]
+        self._drew_at_first = state.get("drew_at_first", False)  # one of an earlier version does not say
         restore_random_state(state["random"], self._device)
         return state["state"]
 
@@ -290,6 +307,17 @@ class LoopReplica:
             f"{self._task.callable_name} returned after its report of iteration {self._curve[-1].iteration}; train to "
             f"trial.iterations, {last}, and report that"
         )
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two random states are not the same."""
+    if isinstance(one, torch.Tensor):
+        return not torch.equal(one, other)
+    if isinstance(one, dict):
+        return any(_differ(one[name], other[name]) for name in one)
+    if isinstance(one, list):
+        return any(_differ(*pair) for pair in zip(one, other, strict=True))
+    return bool(one != other)
 
 
 def _kinds_in(state: Any) -> set[str]:
