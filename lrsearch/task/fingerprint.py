@@ -21,7 +21,8 @@ _CODE = "'s code"
 _LIVE_DATA = "'s data "
 _ENTRY = "optimizers."
 _JUDGED = ".weights to evaluate by"
-_SHOWN = (_JUDGED,)
+_AT_FIRST = "'s evaluation at iteration 0"
+_SHOWN = (_JUDGED, _AT_FIRST)
 _DATA = "data."
 
 
@@ -118,6 +119,11 @@ def data_of(identity: Identity) -> dict[str, str]:
 def judged_by_own_weights(entries: Iterable[str]) -> Identity:
     """Return the fields of entries whose optimizer says by which weights to evaluate: they were not always heeded."""
     return {f"{_ENTRY}{entry}{_JUDGED}": "by those that the optimizer has for it" for entry in entries}
+
+
+def drawing_at_first(task: Task) -> Identity:
+    """Return the field of a loop whose evaluation at iteration 0 draws random numbers: it once moved all later ones."""
+    return {f"{task.trained_by}{_AT_FIRST}": "leaves the random state as it was"}
 
 
 def shown_when_tried(identity: Identity) -> Identity:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
-from lrsearch.task.fingerprint import judged_by_own_weights
+from lrsearch.task.fingerprint import drawing_at_first, judged_by_own_weights
 from lrsearch.task.model import Budget, Entry, Identity, Task
 from lrsearch.training.evaluation_weights import begin_training, evaluation_weights, has_mode
 from lrsearch.training.groups import GroupError
@@ -53,10 +53,12 @@ def check_trains(task: Task) -> Tried:
     """
     if task.trained_by == "loop":
         check_names(task)
+        drew = False
         for own in task.entries.values():
             with tempfile.TemporaryDirectory() as folder:
-                _first_reports(task, own, 1, Path(folder))
-        return Tried(dict.fromkeys(task.entries), {})
+                _, drew_here = _first_reports(task, own, 1, Path(folder))
+            drew = drew or drew_here
+        return Tried(dict.fromkeys(task.entries), drawing_at_first(task) if drew else {})
     find_callable(task)  # first: optimizers of the user's own lie beside it
     check_optimizers(task)
     parameters: dict[str, int | None] = {}
@@ -78,7 +80,7 @@ def measure_cost(task: Task, entry: Entry) -> float:
     """
     if task.trained_by == "loop":
         with tempfile.TemporaryDirectory() as folder:
-            first, second = _first_reports(task, entry, 2, Path(folder))
+            (first, second), _ = _first_reports(task, entry, 2, Path(folder))
         trained = (
             second.outcome.iteration if isinstance(second.outcome, Diverged) else second.curve[-1].iteration
         )
@@ -100,8 +102,12 @@ def measure_cost(task: Task, entry: Entry) -> float:
     return training + deciding + (evaluations - 1) * between
 
 
-def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[Progress]:
-    """Run a loop to its first reports, and see that it stops when it is told to."""
+def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> tuple[list[Progress], bool]:
+    """Run a loop to its first reports, and see that it stops when it is told to.
+
+    Returns:
+        What they came to, and whether its evaluation at iteration 0 drew random numbers.
+    """
     spec = TrialSpec(SearchId(entry.name, "trial"), 0, 0, stand_ins(task, entry))
     wait_for_abandoned()
     replica = LoopReplica(task, spec, folder / "checkpoint.pt")
@@ -118,7 +124,7 @@ def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[P
         raise WorkloadError(
             f"{where_raised(error)} {task.callable_name} raised {described(error)}; mend it, then run again"
         ) from error
-    return found
+    return found, replica.drew_at_first
 
 
 def _evaluation_seconds(replica: Replica, examples: int | None) -> float:
