@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from lrsearch import users_code
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
 from lrsearch.training.groups import GroupError
@@ -25,6 +26,7 @@ _FEW_EXAMPLES = 64
 _MEASURED_SECONDS = 1.0
 
 
+@users_code.tried()
 def check_trains(task: Task) -> dict[str, int | None]:
     """Make every entry's workload and optimizer, take one loss with its gradients and one small evaluation.
 
@@ -54,6 +56,7 @@ def check_trains(task: Task) -> dict[str, int | None]:
     return parameters
 
 
+@users_code.tried()
 def measure_cost(task: Task, entry: Entry) -> float:
     """Train an entry for about a second and give the seconds that a whole training takes.
 
@@ -88,6 +91,7 @@ def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[P
     """Run a loop to its first reports, and see that it stops when it is told to."""
     spec = TrialSpec(SearchId(entry.name, "trial"), 0, 0, stand_ins(task, entry))
     wait_for_abandoned()
+    users_code.begin(entry.name)
     replica = LoopReplica(task, spec, folder / "checkpoint.pt")
     try:
         found = [replica.advance() for _ in range(count)]
@@ -127,6 +131,7 @@ def _trained(task: Task, entry: Entry, iterations: int, folder: Path) -> tuple[R
         entries={**task.entries, entry.name: replace(entry, schedule=None)},
     )
     spec = TrialSpec(SearchId(entry.name, "cost"), 0, 0, stand_ins(task, entry))
+    users_code.begin(entry.name)
     replica = Replica(short, spec, folder / "checkpoint.pt")
     try:
         replica.advance()
@@ -147,6 +152,7 @@ def _seconds(function: Callable[..., object], *arguments: object) -> float:
 
 def _try_once(task: Task, entries: Sequence[str]) -> int:
     torch.set_num_threads(task.resources.cpus)
+    users_code.begin(entries[0])
     workload = make_workload(task, entries[0], seed=0)
     try:
         workload.model.train()

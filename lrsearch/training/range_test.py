@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
+from lrsearch import users_code
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.searches import hyperparameters_of
 from lrsearch.strategies.range_test import suggest
@@ -48,6 +49,7 @@ def iterations_at_most(task: Task) -> int:
     return ITERATIONS * _seeds(task)
 
 
+@users_code.tried()
 def range_test(task: Task, search: SearchId, check: Callable[[], None] = lambda: None) -> RangeTest:
     """Make the range test of a search, on the device that the task trains on.
 
@@ -90,6 +92,7 @@ def _losses(
     task: Task, search: SearchId, seed: int, rates: Sequence[float], check: Callable[[], None]
 ) -> Iterator[float]:
     """The loss of each iteration, before the update that its rate makes."""
+    users_code.begin(search.entry)
     device = training_device(task)
     workload = make_workload(task, search.entry, seed).to(device)
     batches = indexed(workload.batches)
