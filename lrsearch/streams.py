@@ -1,7 +1,7 @@
 """lrsearch's own standard output and error, and those of users' code.
 
 Users' code prints in any way it likes: ``print``, C code, subprocesses, threads, handlers at exit. All of them end in
-the file descriptors 1 and 2. So lrsearch keeps copies of these for itself, and points the two elsewhere for users' code.
+the file descriptors 1 and 2. So lrsearch keeps copies of these and points the two elsewhere while users' code runs.
 """
 
 import io
@@ -215,14 +215,21 @@ class _Forgiving(io.FileIO):
         return len(data)
 
 
+class _Lasting(io.TextIOWrapper):
+    """A stream that cannot be closed: it may be another's too, such as a logging handler's."""
+
+    def close(self) -> None:
+        self.flush()
+
+
 def _users_stream(descriptor: int) -> TextIO:
     stream = _users.get(descriptor)
-    if stream is None or stream.closed:
-        raw = _Forgiving(descriptor, "w", closefd=False)
-        stream = io.TextIOWrapper(
-            io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
-        )
-        _users[descriptor] = stream
+    with suppress(ValueError):  # its buffer was detached, which some do to change the encoding
+        if stream is not None and not stream.closed:
+            return stream
+    raw = io.BufferedWriter(_Forgiving(descriptor, "w", closefd=False))
+    stream = _Lasting(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    _users[descriptor] = stream
     return stream
 
 

@@ -65,7 +65,7 @@ class Place:
     def lock(self) -> Path:
         """The file whose lock makes one process of this machine the only writer, from whatever folder it runs."""
         if self.storage is None:
-            return self._absolute / "run.lock"
+            return self.folder / "run.lock"
         kind, _, database = self.storage.partition(":///")
         in_a_file = kind.startswith(_IN_A_FILE)
         url = f"{kind}:///{(self.seen_from / database).resolve()}" if in_a_file else self.storage

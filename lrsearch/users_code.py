@@ -188,25 +188,21 @@ def _refusing(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(real)
     def refuse(*given: Any, **named: Any) -> Any:
-        caller = _caller(sys._getframe().f_back)
+        called, caller = name, sys._getframe().f_back
+        while caller is not None and caller.f_globals.get("__name__") == "os":
+            called, caller = caller.f_code.co_name, caller.f_back
         if _current is None or os.getpid() != _current.process or _is_ours(caller):
             return real(*given, **named)
         place = f"{caller.f_code.co_filename}:{caller.f_lineno} " if caller else ""
-        shown = ", ".join(repr(one) for one in (given if name == "_exit" else given[:1]))
+        shown = ", ".join(map(repr, given)) if name == "_exit" else "..."
         in_a_loop = threading.current_thread() is not threading.main_thread()
         _current.refused = WorkloadError(
-            f"{place}called os.{name}({shown}), which would end the run without an answer; "
+            f"{place}called os.{called}({shown}), which would end the run without an answer; "
             f"{'return from the loop or raise' if in_a_loop else 'raise'} an error instead"
         )
         raise _current.refused
 
     return refuse
-
-
-def _caller(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_globals.get("__name__") == "os":
-        frame = frame.f_back
-    return frame
 
 
 def _is_ours(frame: FrameType | None) -> bool:
