@@ -116,6 +116,11 @@ class Redirection:
         os.dup2(nothing, 0)  # or what users' code asks would be answered from the terminal that shows the run
         os.close(nothing)
 
+    @property
+    def input(self) -> int:
+        """The descriptor of what was standard input."""
+        return self._descriptors[0]
+
     def to(self, descriptor: int) -> None:
         """Point both at what a descriptor is open for."""
         _flush()

@@ -47,6 +47,9 @@ class _Contained:
         self._redirection = streams.Redirection() if logs is not None or held is not None else None
         if self._redirection is not None and held is not None:
             self._redirection.to(held)
+        self._breakpointhook = sys.breakpointhook
+        if self._redirection is not None and os.isatty(self._redirection.input):
+            sys.breakpointhook = self._debug
         self._before = {name: getattr(os, name) for name in _REFUSED}
         for name, real in self._before.items():
             setattr(os, name, _refusing(name, real))
@@ -69,9 +72,18 @@ class _Contained:
     def stop(self) -> None:
         for name, real in self._before.items():
             setattr(os, name, real)
+        sys.breakpointhook = self._breakpointhook
         if self._redirection is not None:
             self._redirection.undo()
         self.go_home()
+
+    def _debug(self, *given: Any, **named: Any) -> None:
+        """Do what ``breakpoint()`` does, on the terminal: the standard streams are not there."""
+        from pdb import Pdb
+
+        assert self._redirection is not None, "without one the hook is the usual one"
+        terminal = os.fdopen(os.dup(self._redirection.input))
+        Pdb(stdin=terminal, stdout=streams.stderr()).set_trace(sys._getframe().f_back)
 
 
 _current: _Contained | None = None

@@ -151,7 +151,7 @@ def test_os_exit_fails_the_training_and_says_where(refused: Run) -> None:
     )
     assert "return from the loop or raise" in last
     (log,) = re.findall(r"what it printed is in (studies/loud/logs/sgd-lr-[01]\.log)$", last)
-    assert (refused.folder / log).read_text().endswith("so far\n")
+    assert "so far\n" in (refused.folder / log).read_text()
 
 
 def test_a_workload_that_replaces_the_process_is_refused_before_it_trains(
@@ -209,6 +209,25 @@ def test_a_full_disk_costs_the_log_alone(tmp_path: Path, start: Start) -> None:
     (tmp_path / "studies/loud/logs/sgd-lr-1.log").mkdir()  # cannot be opened either
     status, _, err = start("run", "loud.yaml", "--engine", "inline").ended()
     assert (status, "failed" in err) == (0, False), err
+
+
+def test_a_breakpoint_is_on_the_terminal(tmp_path: Path) -> None:
+    stops = '(Path("stopped").touch(), breakpoint())'
+    write(tmp_path, trains=f'iteration == 7 and not Path("stopped").exists() and {stops}')
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.execv(LRSEARCH[0], [*LRSEARCH, "run", "loud.yaml", "--engine", "inline"])
+    shown = b""
+    with suppress(OSError):
+        while more := os.read(terminal, 4096):
+            shown += more
+            if b"(Pdb) " in more:
+                os.write(terminal, b"p 6 * trial.iterations\nc\n")
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert b"120" in shown
 
 
 def test_on_a_terminal_the_display_stays_and_input_finds_nothing(tmp_path: Path) -> None:
