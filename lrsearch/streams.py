@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -126,7 +127,7 @@ class Redirection:
         _flush()
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
-        self.renew_streams()
+        sys.stdout, sys.stderr = _users_stream(1), _users_stream(2)
 
     def renew_streams(self) -> None:
         """Put streams of 1 and 2 in place of whatever users' code left as ``sys.stdout`` and ``sys.stderr``."""
@@ -259,8 +260,15 @@ def _flush() -> None:
     for stream in {id(s): s for s in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)}.values():
         with suppress(Exception):  # whatever users' code put there
             stream.flush()  # type: ignore[union-attr]
+    _flush_c()()
+
+
+@cache
+def _flush_c() -> Callable[[], object]:
+    """Find what writes out the standard output of C's library."""
     with suppress(AttributeError, ImportError, OSError, ValueError):
         import ctypes  # here, as the command line imports this module before all others
 
         library = ctypes.CDLL(None)
-        library.fflush(ctypes.c_void_p.in_dll(library, "stdout"))
+        return partial(library.fflush, ctypes.c_void_p.in_dll(library, "stdout"))
+    return lambda: None

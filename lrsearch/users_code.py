@@ -144,6 +144,12 @@ def begin(name: str) -> None:
         _current.print_to(name)
 
 
+def go_home() -> None:
+    """Go to the folder in which the run began: whatever is made there is made as the first time."""
+    if _current is not None:
+        _current.go_home()
+
+
 def prints_to(name: str) -> None:
     """Let what is printed from here on go to the log of this name: where several trainings take turns."""
     if _current is not None:

@@ -91,7 +91,7 @@ def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[P
     """Run a loop to its first reports, and see that it stops when it is told to."""
     spec = TrialSpec(SearchId(entry.name, "trial"), 0, 0, stand_ins(task, entry))
     wait_for_abandoned()
-    users_code.begin(entry.name)
+    users_code.go_home()
     replica = LoopReplica(task, spec, folder / "checkpoint.pt")
     try:
         found = [replica.advance() for _ in range(count)]
@@ -131,7 +131,6 @@ def _trained(task: Task, entry: Entry, iterations: int, folder: Path) -> tuple[R
         entries={**task.entries, entry.name: replace(entry, schedule=None)},
     )
     spec = TrialSpec(SearchId(entry.name, "cost"), 0, 0, stand_ins(task, entry))
-    users_code.begin(entry.name)
     replica = Replica(short, spec, folder / "checkpoint.pt")
     try:
         replica.advance()
@@ -152,7 +151,6 @@ def _seconds(function: Callable[..., object], *arguments: object) -> float:
 
 def _try_once(task: Task, entries: Sequence[str]) -> int:
     torch.set_num_threads(task.resources.cpus)
-    users_code.begin(entries[0])
     workload = make_workload(task, entries[0], seed=0)
     try:
         workload.model.train()

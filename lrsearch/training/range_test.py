@@ -92,7 +92,6 @@ def _losses(
     task: Task, search: SearchId, seed: int, rates: Sequence[float], check: Callable[[], None]
 ) -> Iterator[float]:
     """The loss of each iteration, before the update that its rate makes."""
-    users_code.begin(search.entry)
     device = training_device(task)
     workload = make_workload(task, search.entry, seed).to(device)
     batches = indexed(workload.batches)

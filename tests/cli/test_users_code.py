@@ -174,6 +174,24 @@ def test_a_workload_that_replaces_the_process_is_refused_before_it_trains(
     assert not (tmp_path / "studies").exists()
 
 
+def test_trainings_of_one_network_share_a_log_and_begin_in_the_same_folder(
+    engine: str, tmp_path: Path, start: Start
+) -> None:
+    task = write_task(tmp_path)
+    task.write_text(task.read_text() + "resources: {pack: 2}\n")
+    workload = tmp_path / "valley.py"
+    made = '    import os\n    print("made")\n    os.chdir("data")\n    return workload(said, scale)'
+    text = workload.read_text().replace("    return workload(lambda model, noise: model(noise), scale)", made)
+    said = "\n\ndef said(model, noise):\n    print('in the loss')\n    return model(noise)\n"
+    workload.write_text(text + said)
+    (tmp_path / "data").mkdir()
+    status, _, err = start("run", "valley.yaml", "--engine", engine).ended()
+    assert (status, "one replica after the other" in err) == (0, False), err
+    logs = {log.stem: log.read_text() for log in (tmp_path / "studies/valley/logs").glob("*.log")}
+    assert set(logs.pop("pack").splitlines()) >= {"in the loss"}
+    assert {name: log.splitlines()[0] for name, log in logs.items()} == dict.fromkeys(logs, "made")
+
+
 def test_what_is_caught_or_met_in_a_thread_counts_too(tmp_path: Path, start: Start) -> None:
     thread = "threading.Thread(target=os._exit, args=(0,))"
     write(tmp_path, trains=f"iteration == 3 and [(t := {thread}).start(), t.join()]")
