@@ -11,7 +11,9 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lrsearch import streams
 from lrsearch.errors import TaskError, UsageError
+from lrsearch.report.console import OwnConsole
 from lrsearch.report.export import to_yaml
 from lrsearch.run import EngineName, Result, run
 from lrsearch.searches import SearchState
@@ -112,6 +114,7 @@ def search(
     storage: str | None = None,
     engine: EngineName = "inline",
     progress: bool = True,
+    show_output: bool = False,
 ) -> Verdicts:
     """Search learning rates (and CProp's ``c`` and ``beta``) of a training in Python, or go on where it stopped.
 
@@ -139,6 +142,8 @@ def search(
         storage: an Optuna storage URL, in place of a database in the study's folder.
         engine: ``inline`` trains in this process, one training after the other; ``ray`` on all processors.
         progress: whether to show, on standard error, what goes on.
+        show_output: whether to show there too what the trainings print. It goes to their logs, ``logs`` in the study's
+            folder; with ``inline`` so does all else that this process prints meanwhile.
 
     Raises:
         UsageError: something that was given cannot be used, or the training cannot begin.
@@ -180,9 +185,10 @@ def search(
     if engine == "inline" or named.startswith(NOT_IN_A_FILE):
         task = replace(task, provided=function)
     place = Place(task.name, Path(studies), storage)
-    with _left_as_it_was():
+    with streams.kept(), _left_as_it_was():
         try:
-            found = run(task, place, engine, console=_console() if progress else None)
+            console = OwnConsole(streams.stderr()) if progress else None
+            found = run(task, place, engine, console=console, show_output=show_output)
         except KeyboardInterrupt:
             kept = "stopped; every finished training is kept: the same call goes on"
             raise KeyboardInterrupt(kept) from None
@@ -230,12 +236,6 @@ def _home(function: Callable[..., Any]) -> tuple[Path, str]:
             return path.parent, f"{path.name}:{own_name}"
     plain = re.sub(r"\W", "_", own_name.rpartition(".")[2])
     return Path.cwd(), f"{NOT_IN_A_FILE}{plain}"
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 @contextmanager

@@ -239,6 +239,7 @@ class Coordinator:
             f"{self._named(trial)}, failed in the same way {again}: {first}; this is no accident, so the run ends; "
             "what had ended is kept; mend the cause and run it again",
             "\n".join(traceback),
+            trial.id,
         )
 
     def _check_bound(self, trials: Iterable[Trial]) -> None:

@@ -85,9 +85,10 @@ class StorageError(LRSearchError):
 class TrainingError(LRSearchError):
     """Trainings failed for a reason other than divergence; everything that had ended is kept.
 
-    ``traceback`` is that of the first, from the process that trained it; empty where there is none.
+    ``traceback`` is that of the first, from the process that trained it, ``trial`` its id; empty where there is none.
     """
 
-    def __init__(self, message: str, traceback: str = "") -> None:
+    def __init__(self, message: str, traceback: str = "", trial: str = "") -> None:
         super().__init__(message)
         self.traceback = traceback
+        self.trial = trial

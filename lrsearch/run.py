@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from lrsearch import studies
+from lrsearch import streams, studies, users_code
 from lrsearch.coordinator import Coordinator, Ended, Event
 from lrsearch.engine.local import LocalRay
 from lrsearch.engine.uncollected import uncollected
@@ -100,6 +100,7 @@ def run(
     started: float | None = None,
     working_dir: Path | None = None,
     fork_of: Place | None = None,
+    show_output: bool = False,
 ) -> Result:
     """Search, or go on where the study stands; then write the report and the chosen values.
 
@@ -113,6 +114,7 @@ def run(
         started: when the run began, by ``time.perf_counter``.
         working_dir: the folder that is sent to the machines of a cluster; the task's own if None.
         fork_of: where the study lies from which what is still valid is taken over.
+        show_output: whether to show, on standard error, what the trainings print.
 
     Raises:
         LeaseLostError: another run took the study over, as this one was taken for dead; what had ended is kept.
@@ -125,7 +127,7 @@ def run(
     started = time.perf_counter() if started is None else started
     searches = searches_of(task, only)
     tally = _Tally()
-    with Termination() as termination:
+    with streams.kept(), Termination() as termination:
         try:
             with_scaled_starts(
                 task, searches, place
@@ -144,7 +146,7 @@ def run(
                 make = partial(make_engine, engine, place, address, working_dir, local)
                 with nothing_left_behind(place.folder, lambda: tally.begun):
                     task, coordinator, workers = _search(
-                        task, place, make, only, console, tally, termination, fork_of, unwatched
+                        task, place, make, only, console, tally, termination, fork_of, unwatched, show_output
                     )
             if problem := failures(coordinator.states):
                 raise problem
@@ -158,6 +160,10 @@ def run(
             else:
                 content = comparison(task, states, made, fingerprint(identity_of(task)))
             content, files = results_of(task, place, states, content)
+        except TrainingError as error:
+            if log := users_code.log_of(place.logs, error.trial):
+                error.args = (f"{error}; what it printed is in {place.folder / users_code.LOGS / log.name}",)
+            raise
         except KeyboardInterrupt as interrupt:
             # Tune raises one of its own in place of ours.
             raise (termination.came or type(interrupt))(*[place] * place.exists()) from interrupt
@@ -178,6 +184,7 @@ def failures(states: Iterable[SearchState]) -> TrainingError | None:
         f"{search} at {value_text(trial.spec.hyperparameters[search.hyperparameter])}, seed {trial.spec.seed}, "
         f"failed: {first}{others}; what had ended is kept; mend the cause and run it again",
         "\n".join(traceback),
+        trial.id,
     )
 
 
@@ -254,6 +261,7 @@ def _search(
     termination: Termination,
     fork_of: Place | None,
     unwatched: str | None,
+    show_output: bool,
 ) -> tuple[Task, Coordinator, int]:
     """Open the study and train until the searches have ended.
 
@@ -295,7 +303,8 @@ def _search(
         # Where nothing is left to train, neither torch nor Ray is imported.
         with uncollected():
             runner = None if coordinator.done() else make()
-        with progress.following(coordinator, workers=lambda: runner.workers if runner else 1):
+        shown = streams.shown(place.logs, progress.show_output) if show_output else nullcontext()
+        with progress.following(coordinator, workers=lambda: runner.workers if runner else 1), shown:
             if runner is not None:
                 runner.run(task, coordinator)
         store.make_sure()  # the checkpoints would be another's
@@ -312,6 +321,7 @@ def _search(
             raise store.broken from error
         raise
     finally:
+        users_code.remove_empty(place.logs)
         store.close()
     return task, coordinator, max(1, runner.workers) if runner else 1
 

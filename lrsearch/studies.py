@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import platformdirs
@@ -20,8 +20,11 @@ from lrsearch.task.fields import NAME_PATTERN
 from lrsearch.task.fingerprint import fingerprint
 from lrsearch.task.model import Identity
 from lrsearch.trial import SearchId
+from lrsearch.users_code import LOGS
 
 DATABASE = "study.db"
+_IN_A_FILE = ("sqlite", "journal")
+"""How the URLs of storages begin that name a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +35,32 @@ class Place:
         name: the task's name.
         root: the folder of all studies.
         storage: an Optuna storage URL, or None for SQLite in the study's own folder.
+        seen_from: the folder that a relative root is seen from; a training may change that of the process.
     """
 
     name: str
     root: Path
     storage: str | None = None
+    seen_from: Path = field(default_factory=Path.cwd, compare=False, repr=False)
 
     @property
     def folder(self) -> Path:
-        """The study's folder: pictures, chosen values, checkpoints and, by default, its database."""
+        """The study's folder, as it is shown: pictures, chosen values, checkpoints and, by default, its database."""
         return self.root / self.name
 
     @property
+    def _absolute(self) -> Path:
+        return self.seen_from / self.folder
+
+    @property
     def url(self) -> str:
-        """The Optuna storage URL."""
-        return self.storage or f"sqlite:///{self.folder.resolve() / DATABASE}"
+        """The Optuna storage URL, without a path that depends on where the process is."""
+        if self.storage is None:
+            return f"sqlite:///{self._absolute.resolve() / DATABASE}"
+        kind, mark, database = self.storage.partition(":///")
+        if not kind.startswith(_IN_A_FILE) or not database or database.startswith((":", "file:")):
+            return self.storage
+        return f"{kind}{mark}{self.seen_from / database}"
 
     @property
     def lock(self) -> Path:
@@ -54,15 +68,20 @@ class Place:
         if self.storage is None:
             return self.folder / "run.lock"
         kind, _, database = self.storage.partition(":///")
-        in_a_file = kind.startswith(("sqlite", "journal"))
-        url = f"{kind}:///{Path(database).resolve()}" if in_a_file else self.storage
+        in_a_file = kind.startswith(_IN_A_FILE)
+        url = f"{kind}:///{(self.seen_from / database).resolve()}" if in_a_file else self.storage
         key = hashlib.sha256(f"{url} {self.name}".encode()).hexdigest()[:16]
         return platformdirs.user_cache_path("lrsearch") / "locks" / f"{key}.lock"
 
     @property
     def checkpoints(self) -> Path:
         """The folder of the running replicas' checkpoints."""
-        return self.folder / "checkpoints"
+        return self._absolute / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of what the trainings printed."""
+        return self._absolute / LOGS
 
     def checkpoints_size(self) -> tuple[int, int]:
         """Give how many checkpoints there are, and their size in bytes together."""
@@ -97,7 +116,7 @@ class Place:
 
     def exists(self) -> bool:
         """Whether there may be something to read: for a storage of one's own that is not known before asking."""
-        return self.storage is not None or (self.folder / DATABASE).is_file()
+        return self.storage is not None or (self._absolute / DATABASE).is_file()
 
 
 @dataclass(frozen=True, slots=True)

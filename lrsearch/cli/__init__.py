@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from lrsearch import streams
 from lrsearch.cli.stopping import BEFORE, Stopping
 
 __all__ = ["main"]
@@ -11,8 +12,18 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit status; every error is one line, unless ``--debug`` is given."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    own_process = arguments is None
+    streams.keep()
+    try:
+        return _main(given, own_process)
+    finally:
+        if not own_process:  # else they stay reserved for what users' code prints at exit
+            streams.release()
+
+
+def _main(given: Sequence[str], own_process: bool) -> int:
     trains = {"run", "resume"} & {*given}
-    stopping = Stopping(own_process=arguments is None, words=BEFORE if trains else "")
+    stopping = Stopping(own_process=own_process, words=BEFORE if trains else "")
     try:
         with stopping:
             from lrsearch.cli.entry import (

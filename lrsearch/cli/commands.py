@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import lrsearch
+from lrsearch import streams
 from lrsearch.cli.compare import compare
 from lrsearch.cli.dashboard import dashboard
 from lrsearch.cli.options import (
@@ -22,6 +23,7 @@ from lrsearch.cli.options import (
     MaybeStudy,
     Only,
     Root,
+    ShowOutput,
     Storage,
     Strict,
     StudyName,
@@ -80,6 +82,7 @@ def run(
     as_json: Json = False,
     strict: Strict = False,
     fork: Fork = None,
+    show_output: ShowOutput = False,
 ) -> None:
     """Search, or go on where it stopped: the same command resumes."""
     from lrsearch.task import load_task
@@ -91,6 +94,7 @@ def run(
 
         task = forked(task, fork)
     if dry_run:
+        streams.reserve_stdout()
         from lrsearch.plan import plan
         from lrsearch.studies import Place
 
@@ -99,7 +103,9 @@ def run(
         here = engine is EngineChoice.RAY and address is None
         print_plan(plan(task, entries_of(task, only), place, here), as_json)
         return
-    run_task(task, only, engine, address, working_dir, storage, root, as_json, strict, forked_from)
+    run_task(
+        task, only, engine, address, working_dir, storage, root, as_json, strict, forked_from, show_output
+    )
 
 
 @app.command()
@@ -113,6 +119,7 @@ def resume(
     root: Root = DEFAULT_ROOT,
     as_json: Json = False,
     strict: Strict = False,
+    show_output: ShowOutput = False,
 ) -> None:
     """Go on with a study, from the task that it keeps.
 
@@ -125,7 +132,19 @@ def resume(
         if study
         else studies.newest_unfinished(root, storage)
     )
-    run_task(found.task, only, engine, address, working_dir, storage, found.place.root, as_json, strict)
+    root = found.place.root
+    run_task(
+        found.task,
+        only,
+        engine,
+        address,
+        working_dir,
+        storage,
+        root,
+        as_json,
+        strict,
+        show_output=show_output,
+    )
 
 
 @app.command()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lrsearch import streams
 from lrsearch.cli.options import (
     DEFAULT_ROOT,
     Address,
@@ -12,6 +13,7 @@ from lrsearch.cli.options import (
     EngineChoice,
     Json,
     Root,
+    ShowOutput,
     Storage,
     WorkingDir,
 )
@@ -34,6 +36,7 @@ def compare(
     storage: Storage = None,
     root: Root = DEFAULT_ROOT,
     as_json: Json = False,
+    show_output: ShowOutput = False,
 ) -> None:
     """Train entries at their chosen rates and set them in pairs.
 
@@ -44,6 +47,7 @@ def compare(
 
     task = load_comparison(comparison_file, root, storage, scale)
     if dry_run:
+        streams.reserve_stdout()
         from lrsearch.cli.output import print_plan, warn
         from lrsearch.plan import plan
         from lrsearch.studies import Place
@@ -52,4 +56,15 @@ def compare(
         here = engine is EngineChoice.RAY and address is None
         print_plan(plan(task, None, Place(task.name, root, storage), here), as_json)
         return
-    run_task(task, None, engine, address, working_dir, storage, root, as_json, strict=False)
+    run_task(
+        task,
+        None,
+        engine,
+        address,
+        working_dir,
+        storage,
+        root,
+        as_json,
+        strict=False,
+        show_output=show_output,
+    )

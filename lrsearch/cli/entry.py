@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from lrsearch import streams
 from lrsearch.cli.commands import app
 from lrsearch.cli.output import say as say_anything
 from lrsearch.cli.running import StoppedError
@@ -31,6 +32,7 @@ def run_command(given: Sequence[str]) -> int:
     given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"] or ["--help"]
     try:
         status = app(given, prog_name="lrsearch", standalone_mode=False)
+        streams.stdout().flush()
         sys.stdout.flush()  # here, where a reader that has gone is still nothing to speak of
     except typer.Abort:
         return 130
@@ -85,7 +87,8 @@ def _hiding_passwords(given: Sequence[str]) -> Callable[[str], str]:
 
 def _nobody_reads() -> int:
     """The reader of standard output has gone (``| head``): nothing to say, and nobody to say it to."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, streams.stdout()):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return 0
 
 

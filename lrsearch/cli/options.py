@@ -60,6 +60,13 @@ Only = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print the chosen values and the cost as JSON on standard output.")
 ]
+ShowOutput = Annotated[
+    bool,
+    typer.Option(
+        "--show-output",
+        help="Show on standard error what the trainings print; the study's folder logs keeps it anyway.",
+    ),
+]
 Fork = Annotated[
     str | None,
     typer.Option(

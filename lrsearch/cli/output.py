@@ -2,11 +2,11 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lrsearch import streams
 from lrsearch.cli.options import DEFAULT_ROOT
 
 
@@ -23,7 +23,7 @@ def print_plan(planned: Any, as_json: bool) -> None:
     from lrsearch.report.summaries import plan_table
 
     if as_json:
-        print(json.dumps(planned.as_dict(), indent=2))
+        print(json.dumps(planned.as_dict(), indent=2), file=streams.stdout())
     else:
         stdout_console().print(plan_table(planned))
 
@@ -44,14 +44,14 @@ def print_files(files: Sequence[Path]) -> None:
 
 def stdout_console() -> Any:
     """Make what draws to standard output."""
-    from rich.console import Console
+    from lrsearch.report.console import OwnConsole
 
-    return Console()
+    return OwnConsole(streams.stdout())
 
 
 def say(line: str) -> None:
     """Print a line to standard error."""
-    print(line, file=sys.stderr)
+    print(line, file=streams.stderr(), flush=True)
 
 
 def resume_line(

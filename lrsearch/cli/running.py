@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from lrsearch import streams
 from lrsearch.cli.options import EngineChoice
 from lrsearch.cli.output import resume_line, warn
 from lrsearch.cli.stopping import BEFORE, if_stopped
@@ -34,6 +35,7 @@ def run_task(
     as_json: bool,
     strict: bool,
     forked_from: str | None = None,
+    show_output: bool = False,
 ) -> None:
     """Search or compare, and show it; go on where it stopped.
 
@@ -41,15 +43,15 @@ def run_task(
         StoppedError: it was stopped; what had ended is kept.
         LRSearchError: it cannot be run, or failed.
     """
-    from rich.console import Console
-
+    from lrsearch.report.console import OwnConsole
     from lrsearch.report.summaries import result
     from lrsearch.run import run as search
     from lrsearch.studies import Place
 
     if working_dir is not None and address is None:
         raise UsageError("--working-dir is what is sent to a cluster; give --address too, or leave it out")
-    console = Console(stderr=True)
+    streams.reserve_stdout()
+    console = OwnConsole(streams.stderr())
     place = Place(task.name, root, storage)
     fork_of = Place(forked_from, root, storage) if forked_from is not None else None
     entries = entries_of(task, only)
@@ -63,7 +65,9 @@ def run_task(
 
     if_stopped(if_stopped_now)
     try:
-        found = search(task, place, engine.value, address, entries, console, STARTED, working_dir, fork_of)
+        found = search(
+            task, place, engine.value, address, entries, console, STARTED, working_dir, fork_of, show_output
+        )
     except KeyboardInterrupt as interrupt:
         raise StoppedError(if_stopped_now(), interrupt) from interrupt
     # In a log the verdicts stand where they fell; below a display they are said once it is still.
@@ -80,7 +84,7 @@ def run_task(
     for file in found.files:
         console.print(str(file), soft_wrap=True, markup=False, highlight=False)
     if as_json:
-        print(json.dumps(found.chosen | found.cost.as_dict(), indent=2))
+        print(json.dumps(found.chosen | found.cost.as_dict(), indent=2), file=streams.stdout())
     if strict and not found.resolved:
         raise typer.Exit(3)
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from lrsearch import streams
 from lrsearch.guards import Terminated, Termination
 
 SECONDS_TO_STOP = 4.0
@@ -66,25 +67,26 @@ class Stopping(Termination):
             if said or not (line := line or self.words()):
                 return
             if self.ends_process:  # not by print: the main thread may be within one
-                show_cursor = "\x1b[?25h" if os.isatty(2) else ""
-                os.write(2, f"{show_cursor}{line}\n".encode())
+                terminal = streams.stderr_descriptor()
+                show_cursor = "\x1b[?25h" if os.isatty(terminal) else ""
+                os.write(terminal, f"{show_cursor}{line}\n".encode())
             else:
-                print(line, file=sys.stderr)
+                print(line, file=streams.stderr())
 
     def end(self, status: int) -> int:
         """End after a signal: of the command's own process nothing is left to do but what may hang."""
         self.say()
         if self.ends_process:
             with suppress(OSError, RuntimeError, ValueError):  # nobody reads, or the signal fell into a print
-                sys.stdout.flush()
-                sys.stderr.flush()
+                for stream in (streams.stdout(), streams.stderr(), sys.stdout, sys.stderr):
+                    stream.flush()
             os._exit(status)
         return status
 
     def _watch(self, reading: int) -> None:
         status = self._next_signal(reading, None)
-        if os.isatty(2):
-            os.write(2, b"stopping ...\n")
+        if os.isatty(terminal := streams.stderr_descriptor()):
+            os.write(terminal, b"stopping ...\n")
         self._next_signal(reading, SECONDS_TO_STOP)
         self.say()
         os._exit(status)

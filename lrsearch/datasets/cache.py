@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lrsearch import streams
 from lrsearch.datasets.files import Source
 from lrsearch.errors import DataError
 
@@ -71,7 +71,7 @@ def cached(source: Source, decode: Callable[[], Decoded]) -> Decoded:
         if (decoded := _open(path, source.digest)) is not None:
             return decoded
         if path.exists():
-            print(f"{path} is damaged; it is made anew from {source.paths[0]}", file=sys.stderr)
+            print(f"{path} is damaged; it is made anew from {source.paths[0]}", file=streams.stderr())
         made = decode()
         _save(path, source.digest, made)
         # Mapped at once, so that this process too shares its pages with the others.
@@ -131,8 +131,8 @@ def _only_one(lock_file: Path, name: str) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            if sys.stderr.isatty():
-                print(f"waiting for another process, which is decoding {name}", file=sys.stderr)
+            if streams.stderr().isatty():
+                print(f"waiting for another process, which is decoding {name}", file=streams.stderr())
             lock.acquire()
     try:
         yield

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import torch
 from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
+from lrsearch import streams
 from lrsearch.datasets.archives import Files, open_folder, open_zip
 from lrsearch.datasets.cache import Decoded
 from lrsearch.datasets.files import Source
@@ -179,6 +179,8 @@ def _progress(images: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(
+        console=Console(file=streams.stderr()), transient=True, disable=not streams.stderr().isatty()
+    ) as progress:
         task = progress.add_task("decoding tiny_imagenet, once on this machine", total=images)
         yield lambda done: progress.update(task, advance=done)

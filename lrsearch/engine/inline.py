@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lrsearch import users_code
 from lrsearch.engine.passing_on import pass_on
 from lrsearch.engine.watchdog import HungError, Watchdog
 from lrsearch.ports import Dispatcher
@@ -18,13 +19,13 @@ class InlineEngine:
     """Runs replicas in this process, one after the other or in a pack.
 
     Args:
-        checkpoints: the folder for checkpoints.
+        checkpoints: the folder for checkpoints; that for logs lies beside it.
     """
 
     workers = 1  # of a pack, each replica is said to take its share of the time
 
     def __init__(self, checkpoints: Path) -> None:
-        self._checkpoints = checkpoints
+        self._checkpoints = checkpoints.absolute()
 
     def run(self, task: Task, dispatcher: Dispatcher) -> None:
         """Train what the dispatcher asks for until it is done.
@@ -37,10 +38,13 @@ class InlineEngine:
             return
         task = prepared(task)
         known = dispatcher.remembered(REMEMBERED) or {}
-        packing, new = packing_of(task, known)
-        if new:
-            dispatcher.remember(REMEMBERED, {**known, **new})
-        with Watchdog(task.resources.timeout) as watchdog:
+        with (
+            users_code.contained(self._checkpoints.with_name(users_code.LOGS)),
+            Watchdog(task.resources.timeout) as watchdog,
+        ):
+            packing, new = packing_of(task, known)
+            if new:
+                dispatcher.remember(REMEMBERED, {**known, **new})
             if packing == ALONE:
                 _run_one_by_one(task, dispatcher, checkpoints, watchdog)
             else:

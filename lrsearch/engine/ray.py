@@ -104,7 +104,8 @@ class RayEngine:
         size = (resources.pack or 1) if driver.task.trained_by != "loop" else 1
         searcher = _Asking(dispatcher, size)
         packings = dispatcher.remembered(REMEMBERED) or {}
-        trainable = tune.with_parameters(ReplicaTrainable, driver=driver, packings=packings)
+        folder = Path.cwd() if driver.sent is None else None
+        trainable = tune.with_parameters(ReplicaTrainable, driver=driver, packings=packings, folder=folder)
         return tune.Tuner(
             tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(

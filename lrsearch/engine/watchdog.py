@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from lrsearch import streams
 from lrsearch.errors import TrainingError
 from lrsearch.training.loop import LOOP_THREAD
 
@@ -78,17 +79,21 @@ class Watchdog:
             if thread.name == LOOP_THREAD:
                 thread.join(GRACE_SECONDS)
                 if thread.is_alive():
-                    raise TrainingError(f"{self._line(trial)}, as its loop does not return; {_REMEDY}")
+                    raise TrainingError(
+                        f"{self._line(trial)}, as its loop does not return; {_REMEDY}", trial=trial
+                    )
 
     def _start(self) -> None:
         if self._seconds is None:
             return
+        signal.signal(signal.SIGALRM, self._bark)  # users' code may have set one of its own
         # Again every second: what is raised inside a destructor is dropped.
         signal.setitimer(signal.ITIMER_REAL, self._seconds, 1.0)
         self._last_resort = threading.Timer(self._seconds + GRACE_SECONDS, self._end_run)
         self._last_resort.daemon = True
         self._last_resort.start()
-        faulthandler.dump_traceback_later(self._seconds + 2 * GRACE_SECONDS, exit=True, file=2)
+        seconds = self._seconds + 2 * GRACE_SECONDS
+        faulthandler.dump_traceback_later(seconds, exit=True, file=streams.stderr_descriptor())
 
     def _stop(self) -> None:
         if self._seconds is None:
@@ -103,7 +108,7 @@ class Watchdog:
 
     def _end_run(self) -> None:
         line = f"{self._line(self._trial)}, as it hangs in C code; {_REMEDY}\n"
-        os.write(2, line.encode())
+        os.write(streams.stderr_descriptor(), line.encode())
         os._exit(1)
 
     def _line(self, trial: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ray import tune
 
+from lrsearch import users_code
 from lrsearch.engine.driver import Driver, Workplace
 from lrsearch.engine.processes import processes_seen
 from lrsearch.training.checkpoint import checkpoint_file, remove_checkpoints
@@ -37,14 +38,20 @@ class ReplicaTrainable(tune.Trainable):
     """A worker process: it trains what the driver gives it, until the driver has no more."""
 
     def setup(  # type: ignore[override]  # Tune passes what with_parameters was given
-        self, config: dict[str, Any], driver: Driver, packings: Mapping[str, Any]
+        self, config: dict[str, Any], driver: Driver, packings: Mapping[str, Any], folder: Path | None
     ) -> None:
+        if folder is not None:
+            with suppress(OSError):
+                os.chdir(folder)  # Ray's is that of the moment at which it started
         if driver.processes == processes_seen():
             threading.Thread(target=_end_with, args=(driver.pid,), daemon=True).start()
         self._workplace = Workplace(driver)
         self._workplace.prepare()
         self._problem = self._workplace.difference()
         task = self._workplace.task
+        # For good: all that this process does from here on is to train.
+        own_logs = self._workplace.of_study.with_name(users_code.LOGS)
+        users_code.start(own_logs if self._workplace.shares_disk else None)
         packing, self._new_packings = ALONE, dict[str, Any]()
         if self._problem is None:
             with suppress(Exception, SystemExit):  # what is wrong the first training says again, and is heard

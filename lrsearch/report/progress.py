@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from lrsearch import streams
 from lrsearch.coordinator import Ended, Evaluated, Event, Noted, Started
 from lrsearch.report.board import Board, Followed
 from lrsearch.report.lines import Lines
@@ -20,7 +21,7 @@ REFRESHES_PER_SECOND = 2
 class Progress:
     """Shows a run. It is the coordinator's observer, and follows that coordinator while the engine runs::
 
-        progress = Progress(task, Console(stderr=True))
+        progress = Progress(task, OwnConsole(streams.stderr()))
         coordinator = Coordinator(task, store, observer=progress)
         with progress.following(coordinator, workers=lambda: engine.workers):
             engine.run(task, coordinator)
@@ -53,6 +54,13 @@ class Progress:
                 pass
         if self._lines is not None:
             self._lines(event)
+
+    def show_output(self, line: str) -> None:
+        """Print a line of what a training printed: above the display, or among the lines."""
+        if self._console.is_terminal:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=streams.stderr(), flush=True)
 
     @contextmanager
     def following(self, coordinator: Followed, workers: Callable[[], int] = lambda: 1) -> Iterator[None]:

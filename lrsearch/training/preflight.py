@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from lrsearch import users_code
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.fingerprint import drawing_at_first, judged_by_own_weights
 from lrsearch.task.model import Budget, Entry, Identity, Task
@@ -40,6 +41,7 @@ class Tried:
     shown: Identity
 
 
+@users_code.tried()
 def check_trains(task: Task) -> Tried:
     """Make every entry's workload and optimizer, take one loss with its gradients and one small evaluation.
 
@@ -72,6 +74,7 @@ def check_trains(task: Task) -> Tried:
     return Tried(parameters, judged_by_own_weights(with_mode))
 
 
+@users_code.tried()
 def measure_cost(task: Task, entry: Entry) -> float:
     """Train an entry for about a second and give the seconds that a whole training takes.
 
@@ -110,6 +113,7 @@ def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> tuple[
     """
     spec = TrialSpec(SearchId(entry.name, "trial"), 0, 0, stand_ins(task, entry))
     wait_for_abandoned()
+    users_code.go_home()
     replica = LoopReplica(task, spec, folder / "checkpoint.pt")
     try:
         found = [replica.advance() for _ in range(count)]

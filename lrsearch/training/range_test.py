@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
+from lrsearch import users_code
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.searches import hyperparameters_of
 from lrsearch.strategies.range_test import suggest
@@ -49,6 +50,7 @@ def iterations_at_most(task: Task) -> int:
     return ITERATIONS * _seeds(task)
 
 
+@users_code.tried()
 def range_test(task: Task, search: SearchId, check: Callable[[], None] = lambda: None) -> RangeTest:
     """Make the range test of a search, on the device that the task trains on.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from lrsearch import users_code
 from lrsearch.errors import LRSearchError
 from lrsearch.task.model import Task
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
@@ -35,10 +36,12 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
     """
     replica: Replica | LoopReplica | None = None
     wait_for_abandoned()
+    users_code.begin(checkpoint.stem)
     try:
         replica = (LoopReplica if task.trained_by == "loop" else Replica)(task, spec, checkpoint)
         while True:
             progress = replica.advance()
+            users_code.check()
             if progress.outcome is not None:
                 replica.close()  # before the outcome is told: what comes next has the process for itself
             yield progress
@@ -56,6 +59,8 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
         if isinstance(replica, LoopReplica):
             replica.abandon()
         raise
+    finally:
+        users_code.end()
 
 
 class OneAtATime:

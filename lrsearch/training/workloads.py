@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lrsearch import users_code
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.fingerprint import code_of
 from lrsearch.task.model import NOT_IN_A_FILE, Task
@@ -43,6 +44,7 @@ def make_workload(task: Task, entry: str, seed: int) -> Workload:
         TaskError: there is no such callable, or it does not take the arguments.
         WorkloadError: it raised, or gave something else than a ``Workload``.
     """
+    users_code.go_home()
     function = find_callable(task)
     arguments = task.arguments_of(entry)
     check_callable(task, entry, function)

@@ -16,12 +16,12 @@ LAYERS: list[tuple[str, ...]] = [
     ("searches",),
     ("task", "verdict", "ports"),
     ("strategies",),
-    ("ladder", "trial", "errors", "averages"),
+    ("ladder", "trial", "errors", "averages", "streams", "users_code"),
 ]
 """What is higher may import what is lower, and what stands beside it."""
 BESIDE = {
     "workload": {"lrsearch"},  # in its docstring's example alone
-    "datasets": {"errors"},
+    "datasets": {"errors", "streams"},
     "lightning": {"training", "errors"},
     "huggingface": {"training", "errors"},
 }

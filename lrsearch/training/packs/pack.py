@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from lrsearch import users_code
 from lrsearch.task.model import Task
 from lrsearch.training.device import training_device
 from lrsearch.training.packs.check import why_not_together
@@ -100,8 +101,10 @@ class Pack:
     def _take_in(self) -> list[tuple[str, Progress]]:
         failed = []
         for name, (spec, checkpoint) in self._new.items():
+            users_code.begin(checkpoint.stem)
             try:
                 replica = Replica(self._task, spec, checkpoint)
+                users_code.check()
             except (Exception, SystemExit) as error:
                 failed.append((name, failure(error, None)))
             else:
@@ -118,10 +121,12 @@ class Pack:
             if len(group) > 1 and self._train_stacked(workload, group, updates):
                 continue
             for member in group:
+                users_code.prints_to(member.checkpoint.stem)
                 try:
                     began = self._clock()
                     with member.turn():
                         member.replica.train_to(member.replica.iteration + updates)
+                    users_code.check()
                     member.replica.took(self._clock() - began)
                 except (Exception, SystemExit) as error:
                     failed.append((member.name, failure(error, member.replica)))
@@ -132,10 +137,12 @@ class Pack:
     def _train_stacked(self, workload: str, group: Sequence[_Member], updates: int) -> bool:
         """Give whether they were, or were taken apart; not where they are to train one after the other."""
         began = self._clock()
+        users_code.prints_to(users_code.PACK)
         try:
             if (stack := self._stack_of(workload, group)) is None:
                 return False
             stack.train(updates)
+            users_code.check()
         except Exception as error:
             self._take_apart(workload, group, error)
             return True
@@ -144,9 +151,12 @@ class Pack:
         return True
 
     def _reached(self, member: _Member) -> Progress:
+        users_code.prints_to(member.checkpoint.stem)
         try:
             with member.turn():
-                return member.replica.reach()
+                progress = member.replica.reach()
+            users_code.check()
+            return progress
         except (Exception, SystemExit) as error:
             return failure(error, member.replica)
 

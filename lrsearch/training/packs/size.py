@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from lrsearch import users_code
 from lrsearch.task.model import Task
 from lrsearch.training.device import training_device
 from lrsearch.training.optimizers import stand_ins
@@ -90,6 +91,7 @@ def packing_of(task: Task, known: Mapping[str, Any]) -> tuple[Packing, dict[str,
     name = f"{torch.cuda.get_device_name(device)}, {'auto' if size is None else size}"
     if (before := packing_from(known.get(name))) is not None:
         return before, {}
+    users_code.begin(users_code.PACK)
     sizes = SIZES if size is None else (size,)
     packing = best_packing({way: measure(task, device, sizes, way) for way in WAYS}, size)
     return packing, {name: asdict(packing)}
