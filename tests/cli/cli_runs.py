@@ -23,7 +23,7 @@ optimizers:
 """
 
 WORKLOAD = '''\
-"""A quadratic with noise. Where a file stop_at says N, a process stays at its Nth batch and writes a file stopped."""
+"""A quadratic with noise. Where a file .stop_at says N, a process stays at its Nth batch and writes a file stopped."""
 
 import time
 from pathlib import Path
@@ -35,7 +35,7 @@ from lrsearch import Workload, datasets
 from lrsearch.workload import seed_of
 
 HERE = Path(__file__).parent
-STOP_AT = HERE / "stop_at"
+STOP_AT = HERE / ".stop_at"
 number = 4
 
 

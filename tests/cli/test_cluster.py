@@ -144,14 +144,14 @@ def test_both_nodes_train_and_the_values_are_the_inline_engines(
     cluster: Cluster, tmp_path: Path, start, finished: Path
 ) -> None:
     write_task(tmp_path)
-    (tmp_path / "stop_at").write_text(
+    (tmp_path / ".stop_at").write_text(
         "4"
     )  # another folder than the other test's, which would be the same copy
     run = start(*the_run(cluster), **cluster.environment)
     cluster.wait_for_workers(run)
     assert {path.relative_to(cluster.folder).parts[0] for path in cluster.stopped()} == {"1", "2"}
     for path in cluster.stopped():
-        path.with_name("stop_at").unlink()
+        path.with_name(".stop_at").unlink()
         path.unlink()
     status, out, err = run.ended()
     assert (status, out) == (0, ""), err
@@ -163,7 +163,7 @@ def test_both_nodes_train_and_the_values_are_the_inline_engines(
 
 def test_no_worker_outlives_a_driver_that_is_killed(cluster: Cluster, tmp_path: Path, start) -> None:
     write_task(tmp_path)
-    (tmp_path / "stop_at").write_text("3")
+    (tmp_path / ".stop_at").write_text("3")
     run = start(*the_run(cluster), **cluster.environment)
     cluster.wait_for_workers(run)
     assert len(cluster.workers()) >= 2

@@ -139,12 +139,12 @@ def test_killed_in_the_control_it_ends_as_if_it_had_not_been(
     start, cli, compare: Path, tmp_path: Path, undisturbed: Path
 ) -> None:
     batches = 4 * 20 + 5  # of the two entries' two seeds, and some of the control's
-    (tmp_path / "stop_at").write_text(str(batches + 10))  # the workload is tried with a few
+    (tmp_path / ".stop_at").write_text(str(batches + 10))  # the workload is tried with a few
     process = start("compare", "compare.yaml", *INLINE)
     wait_for((tmp_path / "stopped").exists, "the batch to stay at")
     os.killpg(process.popen.pid, signal.SIGKILL)
     process.popen.wait()
-    (tmp_path / "stop_at").unlink()
+    (tmp_path / ".stop_at").unlink()
     assert not (tmp_path / "studies/versus/comparison.yaml").exists()
     assert cli("compare", "compare.yaml", *INLINE)[0] == 0
     assert found(tmp_path) == found(undisturbed)

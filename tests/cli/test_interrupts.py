@@ -34,7 +34,7 @@ def stopped(tmp_path, start):
     write_task(tmp_path)
 
     def run_to(batch: int, *arguments: str):
-        (tmp_path / "stop_at").write_text(str(batch))
+        (tmp_path / ".stop_at").write_text(str(batch))
         process = start(*(arguments or RUN))
         wait_for((tmp_path / "stopped").exists, "the batch where the run is to stop")
         return process
@@ -43,7 +43,7 @@ def stopped(tmp_path, start):
 
 
 def go_on(folder):
-    (folder / "stop_at").unlink()
+    (folder / ".stop_at").unlink()
     (folder / "stopped").unlink()
 
 

@@ -61,7 +61,7 @@ def standing(machine: Machine, folder: Path, engine: str = "inline") -> Process:
     home = folder / "first"
     home.mkdir()
     write_task(home)
-    (home / "stop_at").write_text("30" if engine == "inline" else "10")
+    (home / ".stop_at").write_text("30" if engine == "inline" else "10")
     first = machine("first", *RUN, engine)
     wait_for((home / "stopped").exists, "the batch where it is to stop")
     return first
@@ -108,7 +108,7 @@ def test_a_machine_that_slept_writes_nothing_more(
     assert status == 0, err
     before = trials(postgres_database)
 
-    (tmp_path / "first/stop_at").unlink()
+    (tmp_path / "first/.stop_at").unlink()
     os.kill(first.popen.pid, signal.SIGCONT)
     status, out, err = first.ended()
     *_, last = err.splitlines()

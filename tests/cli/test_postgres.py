@@ -20,12 +20,12 @@ def test_a_search_goes_on_from_it_and_ends_as_in_sqlite(
 ) -> None:
     server = postgres_server
     write_task(tmp_path)
-    (tmp_path / "stop_at").write_text("30")
+    (tmp_path / ".stop_at").write_text("30")
     killed: Process = start("run", "valley.yaml", "--engine", "inline", "--storage", server)
     wait_for((tmp_path / "stopped").exists, "the batch where it is to stop")
     killed.popen.kill()
     _, said, error = killed.ended()
-    (tmp_path / "stop_at").unlink()
+    (tmp_path / ".stop_at").unlink()
     resumed: Process = start("resume", "valley", "--engine", "inline", "--storage", server)
     status, out, err = resumed.ended()
     assert (status, out) == (0, ""), err
@@ -63,7 +63,7 @@ def test_a_database_that_goes_away_ends_the_run_in_one_line(
     postgres_server: str, postgres_database: str, tmp_path: Path, short_folder: Path, start, engine: str
 ) -> None:
     write_task(tmp_path)
-    (tmp_path / "stop_at").write_text("30" if engine == "inline" else "10")
+    (tmp_path / ".stop_at").write_text("30" if engine == "inline" else "10")
     run: Process = start(
         "run",
         "valley.yaml",
@@ -78,7 +78,7 @@ def test_a_database_that_goes_away_ends_the_run_in_one_line(
     with server.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {postgres_database.rpartition('/')[2]} WITH (FORCE)")
     server.dispose()
-    (tmp_path / "stop_at").unlink()
+    (tmp_path / ".stop_at").unlink()
     status, out, err = run.ended()
     assert (status, out) == (1, "")
     *_, last = err.splitlines()
@@ -93,7 +93,7 @@ def test_a_connection_that_was_cut_is_made_anew(
     postgres_server: str, postgres_database: str, tmp_path: Path, start
 ) -> None:
     write_task(tmp_path)
-    (tmp_path / "stop_at").write_text("30")
+    (tmp_path / ".stop_at").write_text("30")
     run: Process = start("run", "valley.yaml", "--engine", "inline", "--storage", postgres_database)
     wait_for((tmp_path / "stopped").exists, "the batch where it is to stop")
     server = sqlalchemy.create_engine(postgres_server)
@@ -101,7 +101,7 @@ def test_a_connection_that_was_cut_is_made_anew(
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
         assert connection.exec_driver_sql(cut, (postgres_database.rpartition("/")[2],)).all()
     server.dispose()
-    (tmp_path / "stop_at").unlink()
+    (tmp_path / ".stop_at").unlink()
     assert run.ended()[0] == 0
 
 

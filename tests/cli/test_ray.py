@@ -46,13 +46,13 @@ def test_killed_at_any_moment_it_ends_with_the_values_of_the_inline_engine(
 ):
     write_task(tmp_path)
     batch = random.Random(seed).randrange(2, 40)
-    (tmp_path / "stop_at").write_text(str(batch))
+    (tmp_path / ".stop_at").write_text(str(batch))
     killed = start("run", "valley.yaml", RAY_TMPDIR=str(ray_folder))
     wait_for((tmp_path / "stopped").exists, "the batch where a worker is to stop")
     os.killpg(killed.popen.pid, signal.SIGKILL)
     killed.popen.communicate()
     wait_for(lambda: not processes_of(ray_folder), "the end of Ray's processes after that of their driver")
-    (tmp_path / "stop_at").unlink()
+    (tmp_path / ".stop_at").unlink()
 
     status, out, err = start("run", "valley.yaml", RAY_TMPDIR=str(ray_folder)).ended()
     assert (status, out) == (0, ""), f"seed {seed}, killed at batch {batch}: {err}"
@@ -81,7 +81,7 @@ def seconds_until_gone(ray_folder: Path) -> float:
 
 def test_no_worker_outlives_its_driver_by_ten_seconds(tmp_path, start, ray_folder):
     write_task(tmp_path)
-    (tmp_path / "stop_at").write_text("7")
+    (tmp_path / ".stop_at").write_text("7")
     driver = start("run", "valley.yaml", RAY_TMPDIR=str(ray_folder))
     wait_for((tmp_path / "stopped").exists, "the batch where a worker stays")
     assert trial_processes(ray_folder)
@@ -100,7 +100,7 @@ def test_no_worker_outlives_a_driver_killed_at_its_start_by_thirty_seconds(tmp_p
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_it_within_five_seconds(tmp_path, start, ray_folder, number, expected):
     write_task(tmp_path)
-    (tmp_path / "stop_at").write_text("7")
+    (tmp_path / ".stop_at").write_text("7")
     driver = start("run", "valley.yaml", RAY_TMPDIR=str(ray_folder))
     wait_for((tmp_path / "stopped").exists, "the batch where a worker stays")
     began = time.monotonic()

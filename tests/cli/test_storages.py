@@ -39,7 +39,7 @@ def test_a_second_run_in_a_journal_file_is_refused_and_a_killed_one_goes_on(
     cli, tmp_path: Path, start, finished: Path, monkeypatch
 ) -> None:
     write_task(tmp_path)
-    (tmp_path / "stop_at").write_text("30")
+    (tmp_path / ".stop_at").write_text("30")
     first = start(*RUN, "--storage", "journal:///studies.log")
     wait_for((tmp_path / "stopped").exists, "the batch where it is to stop")
     with monkeypatch.context() as patch:
@@ -50,7 +50,7 @@ def test_a_second_run_in_a_journal_file_is_refused_and_a_killed_one_goes_on(
         assert cli(*RUN, "--storage", "journal:///studies.log") == (2, "", line)
     os.killpg(first.popen.pid, signal.SIGKILL)
     first.popen.wait()
-    (tmp_path / "stop_at").unlink()
+    (tmp_path / ".stop_at").unlink()
     assert cli("resume", "valley", "--engine", "inline", "--storage", "journal:///studies.log")[0] == 0
     expected = without_date(finished / "studies/valley/chosen.yaml")
     assert without_date(tmp_path / "studies/valley/chosen.yaml") == expected
