@@ -11,13 +11,14 @@ import torch
 
 from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.model import Budget, Entry, Task
+from lrsearch.training.generators import generators_of
 from lrsearch.training.groups import GroupError
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.optimizers import check_names, check_optimizers, make_optimizer, stand_ins
 from lrsearch.training.progress import Progress
 from lrsearch.training.replica import Replica
 from lrsearch.training.update import autocast, compiling, prepare_model
-from lrsearch.training.workloads import described, make_workload, where_raised
+from lrsearch.training.workloads import described, find_callable, make_workload, where_raised
 from lrsearch.trial import NOT_FINITE_AT_FIRST, Diverged, SearchId, TrialSpec
 from lrsearch.workload import Workload, indexed
 
@@ -96,6 +97,7 @@ def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> list[P
             raise WorkloadError(f"{task.callable_name}: {NOT_FINITE_AT_FIRST}")
         if (complaint := replica.complaint()) is not None:
             raise complaint
+        generators_of(find_callable(task))  # refuses what it left begun
     except LRSearchError:
         raise
     except (Exception, SystemExit) as error:
@@ -165,6 +167,7 @@ def _try_once(task: Task, entries: Sequence[str]) -> int:
             metrics = workload.evaluate(_FEW_EXAMPLES)
         for name in entries:
             _try_step(task, name, workload)
+        generators_of(find_callable(task))  # refuses what it left begun
     except LRSearchError:
         raise
     except (Exception, SystemExit) as error:
