@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
@@ -185,7 +185,7 @@ def search(
     if engine == "inline" or named.startswith(NOT_IN_A_FILE):
         task = replace(task, provided=function)
     place = Place(task.name, Path(studies), storage)
-    with streams.kept(), _left_as_it_was():
+    with streams.kept(), _left_as_it_was(function):
         try:
             console = OwnConsole(streams.stderr()) if progress else None
             found = run(task, place, engine, console=console, show_output=show_output)
@@ -239,19 +239,22 @@ def _home(function: Callable[..., Any]) -> tuple[Path, str]:
 
 
 @contextmanager
-def _left_as_it_was() -> Iterator[None]:
+def _left_as_it_was(function: Callable[..., Any]) -> Iterator[None]:
     """Trainings in this process seed its generators, and set its threads and precision: put all of them back."""
     import torch
 
-    from lrsearch.training.checkpoint import random_state, restore_random_state
+    from lrsearch.training.generators import NONE, generators_of, restore_whole_state, whole_state
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    random, threads = random_state(device), torch.get_num_threads()
+    own = NONE
+    with suppress(UsageError):  # what cannot be used the run says
+        own = generators_of(function)
+    random, threads = whole_state(device, own), torch.get_num_threads()
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     try:
         yield
     finally:
-        restore_random_state(random, device)
+        restore_whole_state(random, device, own)
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
         torch.backends.cudnn.allow_tf32 = tf32

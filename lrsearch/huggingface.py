@@ -60,6 +60,7 @@ class LRSearchCallback(TrainerCallback):
     ) -> TrainerControl:
         """Check the Trainer, and report how the model stands before the first update."""
         self._check(args, state)
+        self._trial.is_due(0)  # at the report, the user's own generators are put back too
         return self._report(state, control)
 
     def on_step_end(

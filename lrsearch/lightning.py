@@ -72,6 +72,7 @@ class LRSearchCallback(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validate before the first update, as Lightning itself does between two batches."""
+        self._trial.is_due(0)  # at the report, the user's own generators are put back too
         self._random = random_state(self._trial.device)
         trainer.validating = True
         before = self._random

@@ -22,7 +22,8 @@ _LIVE_DATA = "'s data "
 _ENTRY = "optimizers."
 _JUDGED = ".weights to evaluate by"
 _AT_FIRST = "'s evaluation at iteration 0"
-_SHOWN = (_JUDGED, _AT_FIRST)
+_GENERATORS = "'s generators"
+_SHOWN = (_JUDGED, _AT_FIRST, _GENERATORS)
 _DATA = "data."
 
 
@@ -124,6 +125,11 @@ def judged_by_own_weights(entries: Iterable[str]) -> Identity:
 def drawing_at_first(task: Task) -> Identity:
     """Return the field of a loop whose evaluation at iteration 0 draws random numbers: it once moved all later ones."""
     return {f"{task.trained_by}{_AT_FIRST}": "leaves the random state as it was"}
+
+
+def seeding_generators(task: Task) -> Identity:
+    """Return the field of code that keeps random generators of its own: once they went on from training to training."""
+    return {f"{task.trained_by}{_GENERATORS}": "are seeded for each training"}
 
 
 def shown_when_tried(identity: Identity) -> Identity:

@@ -24,7 +24,8 @@ from typing import Any
 from lrsearch.task.live_data import data_in, holds_unseen
 from lrsearch.task.sources import sources_of_imported
 
-_PACKAGES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+PACKAGES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+"""Folders of other people's code."""
 _TOP = "callable"
 _GLOBAL_READS = {"LOAD_GLOBAL", "LOAD_NAME"}
 _FILLING = {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
@@ -117,7 +118,7 @@ class _Reader:
             case _ if inspect.isclass(thing):
                 self._add_class(name, thing)
             case _:
-                if callable(thing) and _is_own(type(thing)):
+                if callable(thing) and is_own(type(thing)):
                     self.add(name, type(thing))
                 self._values[name] = variable, thing
 
@@ -142,19 +143,19 @@ class _Reader:
             self.unseen.append(f"{shown} ({type(thing).__name__})")
 
     def _add_function(self, name: str, function: Any) -> None:
-        if not _is_own(function):
+        if not is_own(function):
             return
         if (path := Path(function.__code__.co_filename)).is_file():
             self.files.setdefault(path.resolve(), path.read_bytes())
         self.parts[name] = _text_of(function) or bytecode_of(function.__code__)
         code = function.__code__
-        filled, bound = _filled_by(code), _bound_by(code)
+        filled, bound = _filled_by(code), bound_by(code)
         changed, attributes = _changed_by(code)
         self._filled |= {_Attribute(attribute) for attribute in attributes}
         self._bound |= {_Attribute(attribute) for attribute in _bound_attributes(function)}
         self.parts[f"{name}()"] = " ".join(str(plain(one)) for one in _defaults(function, changed | filled))
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
-        for named in sorted(_names_in(code) | bound):
+        for named in sorted(names_in(code) | bound):
             variable, thing = _variable(named, cells, function.__globals__)
             if thing is _NOTHING:
                 continue
@@ -166,7 +167,7 @@ class _Reader:
                 self.add(f"{name}.{named}" if named in cells else named, thing, variable)
 
     def _add_class(self, name: str, kind: type) -> None:
-        if not _is_own(kind):
+        if not is_own(kind):
             return
         self.parts[name] = _text_of(kind) or name
         for base in kind.__bases__:
@@ -177,7 +178,7 @@ class _Reader:
 
     def _add_module(self, name: str, module: ModuleType) -> None:
         file = getattr(module, "__file__", None)
-        if file and file.endswith(".py") and not file.startswith(_PACKAGES):
+        if file and file.endswith(".py") and not file.startswith(PACKAGES):
             found = list(sources_of_imported(module))
             self.parts[name] = "".join(source.text for source in found)
             self.files |= {source.path: source.content for source in found}
@@ -197,12 +198,12 @@ def plain(value: Any) -> str | None:
     return None
 
 
-def _is_own(thing: Any) -> bool:
-    """Whether a function or class is the user's: of no installed package."""
+def is_own(thing: Any) -> bool:
+    """Say whether a function or class is the user's: of no installed package."""
     if inspect.isclass(thing) and thing.__module__ == "__main__":
         return True  # a notebook's: its file would be that of whatever runs the notebook
     try:
-        return not inspect.getfile(thing).startswith(_PACKAGES)
+        return not inspect.getfile(thing).startswith(PACKAGES)
     except (OSError, TypeError):  # built in
         return False
 
@@ -229,7 +230,7 @@ def _is_function_in(kept: str, function: Any) -> bool:
 
 def _is_class_in(kept: str, kind: type) -> bool:
     """Whether a text gives this class: that of ``__main__``'s file may be the file of what runs the notebook."""
-    if inspect.getfile(kind).startswith(_PACKAGES):
+    if inspect.getfile(kind).startswith(PACKAGES):
         return False
     members = (inspect.unwrap(getattr(m, "__func__", getattr(m, "fget", m))) for m in vars(kind).values())
     methods = [
@@ -299,8 +300,8 @@ def bytecode_of(code: CodeType) -> str:
     return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
-def _names_in(code: CodeType) -> set[str]:
-    """The names that a function and the functions within it read from outside; not those of attributes."""
+def names_in(code: CodeType) -> set[str]:
+    """Give the names that a function and the functions within it read from outside; not those of attributes."""
     return {name for one in codes_of(code) for name in (*one.co_freevars, *_globals_of(one))}
 
 
@@ -366,8 +367,8 @@ def _place(instruction: dis.Instruction) -> tuple[int, int] | None:
     return at.lineno, at.col_offset
 
 
-def _bound_by(code: CodeType) -> set[str]:
-    """The names outside of a function that it gives other values: what they have is of earlier trainings."""
+def bound_by(code: CodeType) -> set[str]:
+    """Give the names outside of a function that it gives other values: what they have is of earlier trainings."""
     return {
         i.argval
         for one in codes_of(code)

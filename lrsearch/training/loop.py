@@ -24,12 +24,11 @@ from lrsearch.training.checkpoint import (
     load_checkpoint,
     load_newest,
     not_written,
-    random_state,
     remove_checkpoints,
-    restore_random_state,
     save_checkpoint,
 )
 from lrsearch.training.device import training_device
+from lrsearch.training.generators import NONE, generators_of, restore_whole_state, whole_state
 from lrsearch.training.live_trial import LiveTrial
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
 from lrsearch.training.update import set_precision
@@ -88,6 +87,7 @@ class LoopReplica:
         self._saving_took = 0.0
         self._saved_kinds: set[str] = set()
         self._reported = False
+        self._generators = NONE
         self._before_first: dict[str, Any] | None = None
         self._drew_at_first = False
         self._notes: tuple[str, ...] = ()
@@ -105,6 +105,10 @@ class LoopReplica:
     def drew_at_first(self) -> bool:
         """Whether the evaluation at iteration 0 drew random numbers, which were put back: once it was reported."""
         return self._drew_at_first
+
+    def knows_its_generators(self) -> bool:
+        """Whether all generators that live longer than a training were there, and seeded, when it began."""
+        return self._generators.has_all_of(generators_of(self._loop))
 
     def advance(self) -> Progress:
         """Run the loop to its next report.
@@ -153,8 +157,8 @@ class LoopReplica:
             torch.cuda.set_device(self._device)
         torch.set_num_threads(self._task.resources.cpus)
         set_precision(self._task.recipe.precision)
-        seed_everything(self._spec.seed)
         try:
+            self._generators = seed_everything(self._spec.seed, self._loop)
             self._loop(LiveTrial(self._task, self._spec, self._device, self))
         except BaseException as error:  # also SystemExit: it would end the thread without a word
             self._reports.put(_Ended(error))
@@ -164,7 +168,8 @@ class LoopReplica:
     def asked(self, iteration: int) -> None:
         """Remember the random state where the loop asks whether to evaluate at 0: the next thing it does."""
         # Asked of another iteration since, it made a list, and may draw for its model before it evaluates.
-        self._before_first = random_state(self._device) if iteration == 0 and not self._reported else None
+        first = iteration == 0 and not self._reported
+        self._before_first = whole_state(self._device, self._generators) if first else None
 
     def report(self, iteration: int, metrics: dict[str, float]) -> bool:
         """Take an evaluation from the loop's thread, and answer when the engine has decided.
@@ -176,8 +181,8 @@ class LoopReplica:
             self._curve = tuple(e for e in self._curve if e.iteration < iteration)
         self._check(iteration, metrics)
         if iteration == 0 and self._before_first is not None:
-            self._drew_at_first = _differ(self._before_first, random_state(self._device))
-            restore_random_state(self._before_first, self._device)
+            self._drew_at_first = _differ(self._before_first, whole_state(self._device, self._generators))
+            restore_whole_state(self._before_first, self._device, self._generators)
         self._reported = True
         evaluation = Evaluation(iteration, metrics[self._task.metric.name], metrics)
         if self._is_finite(evaluation):
@@ -210,7 +215,7 @@ class LoopReplica:
                 {
                     "of": self._identity,
                     "state": state,
-                    "random": random_state(self._device),
+                    "random": whole_state(self._device, self._generators),
                     "drew_at_first": self._drew_at_first,
                     "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
                     "seconds": now,
@@ -252,7 +257,7 @@ class LoopReplica:
         )
         self._seconds = state["seconds"]
         self._drew_at_first = state.get("drew_at_first", False)  # one of an earlier version does not say
-        restore_random_state(state["random"], self._device)
+        restore_whole_state(state["random"], self._device, self._generators)
         return state["state"]
 
     def _check(self, iteration: int, metrics: dict[str, float]) -> None:

@@ -11,9 +11,10 @@ import torch
 
 from lrsearch import users_code
 from lrsearch.errors import LRSearchError, WorkloadError
-from lrsearch.task.fingerprint import drawing_at_first, judged_by_own_weights
+from lrsearch.task.fingerprint import drawing_at_first, judged_by_own_weights, seeding_generators
 from lrsearch.task.model import Budget, Entry, Identity, Task
 from lrsearch.training.evaluation_weights import begin_training, evaluation_weights, has_mode
+from lrsearch.training.generators import generators_of
 from lrsearch.training.groups import GroupError
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.optimizers import check_names, check_optimizers, make_optimizer, stand_ins
@@ -60,7 +61,9 @@ def check_trains(task: Task) -> Tried:
             with tempfile.TemporaryDirectory() as folder:
                 _, drew_here = _first_reports(task, own, 1, Path(folder))
             drew = drew or drew_here
-        return Tried(dict.fromkeys(task.entries), drawing_at_first(task) if drew else {})
+        return Tried(
+            dict.fromkeys(task.entries), (drawing_at_first(task) if drew else {}) | _generators_shown(task)
+        )
     find_callable(task)  # first: optimizers of the user's own lie beside it
     check_optimizers(task)
     parameters: dict[str, int | None] = {}
@@ -71,7 +74,13 @@ def check_trains(task: Task) -> Tried:
             count, found = _try_once(task, twins)
             parameters |= dict.fromkeys(twins, count)
             with_mode |= found
-    return Tried(parameters, judged_by_own_weights(with_mode))
+    return Tried(parameters, judged_by_own_weights(with_mode) | _generators_shown(task))
+
+
+def _generators_shown(task: Task) -> Identity:
+    if task.provided is not None:
+        return {}  # what an earlier search of this process left behind would count
+    return seeding_generators(task) if generators_of(find_callable(task)) else {}
 
 
 @users_code.tried()
@@ -122,6 +131,7 @@ def _first_reports(task: Task, entry: Entry, count: int, folder: Path) -> tuple[
             raise WorkloadError(f"{task.callable_name}: {NOT_FINITE_AT_FIRST}")
         if (complaint := replica.complaint()) is not None:
             raise complaint
+        generators_of(find_callable(task))  # refuses what it left begun
     except LRSearchError:
         raise
     except (Exception, SystemExit) as error:
@@ -191,6 +201,7 @@ def _try_once(task: Task, entries: Sequence[str]) -> tuple[int, set[str]]:
             loss.backward()  # type: ignore[no-untyped-call]
             metrics = workload.evaluate(_FEW_EXAMPLES)
         with_mode = {name for name in entries if _try_step(task, name, workload)}
+        generators_of(find_callable(task))  # refuses what it left begun
     except LRSearchError:
         raise
     except (Exception, SystemExit) as error:

@@ -17,12 +17,11 @@ from lrsearch.task.watch import watched_change
 from lrsearch.training.checkpoint import (
     load_newest,
     not_written,
-    random_state,
-    restore_random_state,
     save_checkpoint,
 )
 from lrsearch.training.device import training_device
 from lrsearch.training.evaluation_weights import begin_training, evaluation_weights
+from lrsearch.training.generators import generators_of, restore_whole_state, whole_state
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
 from lrsearch.training.scales import scale_metrics
@@ -70,6 +69,7 @@ class Replica:
         self._identity = identity_of_replica(task, spec)
         self._device = training_device(task)
         began = clock()
+        self.generators = generators_of(find_callable(task))
         self.workload = make_workload(task, spec.search.entry, spec.seed).to(self._device)
         self.batches = indexed(self.workload.batches)
         self.optimizer = make_optimizer(
@@ -107,17 +107,21 @@ class Replica:
 
     def evaluate(self, examples: int | None) -> dict[str, float]:
         """Give the metrics as the replica stands, over some examples or all; its training does not notice."""
-        before = random_state(self._device)
+        before = whole_state(self._device, self.generators)
         # Before the first step the weights are the same, at all optimizers, and those of some cannot be asked.
         weights = evaluation_weights(self.optimizer) if self._iteration else nullcontext()
         with weights, compiling(self._task), autocast(self._task.recipe.precision, self._device):
             metrics = self.workload.evaluate(examples)
-        restore_random_state(before, self._device)
+        restore_whole_state(before, self._device, self.generators)
         return metrics
 
     def count(self, examples: int | None) -> int | None:
         """Give how many examples ``evaluate`` looks at; None where a metric cannot say."""
         return self.workload.count(examples)
+
+    def knows_its_generators(self) -> bool:
+        """Whether all generators that live longer than a training were there, and seeded, when it began."""
+        return self.generators.has_all_of(generators_of(find_callable(self._task)))
 
     def advance(self) -> Progress:
         """Train to the next evaluation; the first one of a new replica is before any update."""
@@ -182,7 +186,7 @@ class Replica:
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict() if self.schedule else None,
                 "carried": self.workload.carried,
-                "random": random_state(self._device),
+                "random": whole_state(self._device, self.generators),
                 "loss_total": self.loss_total,
                 "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
                 "seconds": self._seconds,
@@ -265,4 +269,4 @@ class Replica:
         if self._iteration:
             # An iterable is run forward to here.
             self.batches.batch(self.spec.seed, self._iteration * self._task.recipe.accumulate - 1)
-        restore_random_state(state["random"], self._device)
+        restore_whole_state(state["random"], self._device, self.generators)

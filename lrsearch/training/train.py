@@ -1,5 +1,6 @@
 """Training one replica to its end, whatever trains it; what it raises becomes its outcome."""
 
+import itertools
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,10 +10,11 @@ import torch
 from lrsearch import users_code
 from lrsearch.errors import LRSearchError
 from lrsearch.task.model import Task
+from lrsearch.training.checkpoint import remove_checkpoints
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.progress import Progress
 from lrsearch.training.replica import Replica
-from lrsearch.training.workloads import described, where_raised
+from lrsearch.training.workloads import described, find_callable, where_raised
 from lrsearch.trial import Failed, TrialSpec
 
 _LASTING = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -29,6 +31,11 @@ _SIGNS = (
 """What is in the messages of a device, or a process that reads data, that was lost, or of memory that is not there."""
 
 
+_LOOKED_AT = (1, 2)
+"""Stretches of a training after which it is looked for generators that were made meanwhile and will outlive it."""
+_LOOKED: set[tuple[int, str, int]] = set()
+
+
 def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
     """Train one replica to its end, giving each evaluation as it comes; the last progress has the outcome.
 
@@ -37,11 +44,17 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
     replica: Replica | LoopReplica | None = None
     wait_for_abandoned()
     users_code.begin(checkpoint.stem)
+    made = LoopReplica if task.trained_by == "loop" else Replica
     try:
-        replica = (LoopReplica if task.trained_by == "loop" else Replica)(task, spec, checkpoint)
-        while True:
+        replica = made(task, spec, checkpoint)
+        for stretch in itertools.count(1):
             progress = replica.advance()
             users_code.check()
+            if stretch in _LOOKED_AT and not _began_as_later_ones(task, spec, replica, stretch):
+                replica.close()
+                remove_checkpoints(checkpoint)
+                replica = made(task, spec, checkpoint)
+                progress = [replica.advance() for _ in range(stretch)][-1]
             if progress.outcome is not None:
                 replica.close()  # before the outcome is told: what comes next has the process for itself
             yield progress
@@ -61,6 +74,18 @@ def train(task: Task, spec: TrialSpec, checkpoint: Path) -> Iterator[Progress]:
         raise
     finally:
         users_code.end()
+
+
+def _began_as_later_ones(task: Task, spec: TrialSpec, replica: Replica | LoopReplica, stretch: int) -> bool:
+    """Whether a process's first training found and seeded what its later ones will; it is begun anew if not.
+
+    What it makes itself and leaves behind (in a ``functools.cache``) is there, and seeded, for all after it.
+    """
+    key = id(find_callable(task)), spec.search.entry, stretch
+    if key in _LOOKED:
+        return True
+    _LOOKED.add(key)
+    return replica.knows_its_generators()
 
 
 class OneAtATime:

@@ -26,15 +26,26 @@ from lrsearch.task.workload import (
     workload_file,
 )
 from lrsearch.task.workload import described as described
+from lrsearch.training.generators import Generators, generators_of
 from lrsearch.training.imports import load_file, use_code
 from lrsearch.workload import Workload
 
 
-def seed_everything(seed: int) -> None:
-    """Seed every global generator that a workload may draw from."""
+def seed_everything(seed: int, function: Callable[..., Any]) -> Generators:
+    """Seed every generator that a training by a function may draw from.
+
+    Returns:
+        Those of the user's own among them, which live longer than a training.
+
+    Raises:
+        WorkloadError: there is one that cannot be seeded.
+    """
+    generators = generators_of(function)
+    generators.seed(seed)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+    return generators
 
 
 def make_workload(task: Task, entry: str, seed: int) -> Workload:
@@ -48,7 +59,7 @@ def make_workload(task: Task, entry: str, seed: int) -> Workload:
     function = find_callable(task)
     arguments = task.arguments_of(entry)
     check_callable(task, entry, function)
-    seed_everything(seed)
+    seed_everything(seed, function)
     try:
         workload = function(**arguments)
     except LRSearchError:

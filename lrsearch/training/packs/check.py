@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from lrsearch.task.model import Task
+from lrsearch.training.generators import generators_of
 from lrsearch.training.packs.nested import StackError
 from lrsearch.training.packs.passes import Way
 from lrsearch.training.packs.stack import Stack
 from lrsearch.training.packs.turns import Turn
 from lrsearch.training.replica import Replica
-from lrsearch.training.workloads import described
+from lrsearch.training.workloads import described, find_callable
 from lrsearch.trial import TrialSpec
 
 UPDATES = 3
@@ -40,6 +41,8 @@ def why_not_together(
     """
     if task.recipe.compile:
         return "its model is compiled"
+    if own := generators_of(find_callable(task)).places:
+        return f"all would draw from {own[0]} at the same time"
     with tempfile.TemporaryDirectory(prefix="lrsearch-") as folder:
         nowhere = Path(folder) / "none.pt"
         alone, turns = _made(task, specs, nowhere, device)

@@ -108,7 +108,9 @@ class Pack:
             except (Exception, SystemExit) as error:
                 failed.append((name, failure(error, None)))
             else:
-                self._members[name] = _Member(name, replica, checkpoint, Turn(self._device))
+                self._members[name] = _Member(
+                    name, replica, checkpoint, Turn(self._device, replica.generators)
+                )
         self._new = {}
         return failed
 

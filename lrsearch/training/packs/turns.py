@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from lrsearch.training.checkpoint import random_state, restore_random_state
+from lrsearch.training.generators import NONE, Generators, restore_whole_state, whole_state
 
 
 class Turn:
@@ -13,20 +13,22 @@ class Turn:
 
     Args:
         device: that it trains on.
+        generators: of the user's own, which live longer than a training.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, generators: Generators = NONE) -> None:
         self._device = device
-        self._random = random_state(device)
+        self._generators = generators
+        self._random = whole_state(device, generators)
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """Let it be this training's turn."""
-        restore_random_state(self._random, self._device)
+        restore_whole_state(self._random, self._device, self._generators)
         try:
             yield
         finally:
-            self._random = random_state(self._device)
+            self._random = whole_state(self._device, self._generators)
 
     def lend(self, generator: torch.Generator) -> None:
         """Let a generator of the GPU go on from this training's random numbers there."""
