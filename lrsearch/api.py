@@ -243,7 +243,8 @@ def _left_as_it_was(function: Callable[..., Any]) -> Iterator[None]:
     """Trainings in this process seed its generators, and set its threads and precision: put all of them back."""
     import torch
 
-    from lrsearch.training.generators import NONE, generators_of, restore_whole_state, whole_state
+    from lrsearch.training.generators import NONE, restore_whole_state, whole_state
+    from lrsearch.training.reach import generators_of
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     own = NONE

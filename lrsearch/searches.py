@@ -164,18 +164,14 @@ def state_of(
     known = before.counted if before is not None and same else ()
     counted, decision, look = _in_order(task, searched, strategy, current, known)
     if not isinstance(decision, Done) and len(counted) < len(current):
-        decision = _beside(
-            decision, _unless_unused(task, searched, current, strategy.decide(current)), current
-        )
+        decision = _beside(decision, _unless_unused(task, searched, current, strategy.decide(current)), current)
     if surplus:
         decision = Stop(tuple((trial.id, SEEDS_ALIKE) for trial in surplus))
     verdict = None
     if isinstance(decision, Done):
         looks_at = _looks(task)
         looked_at = [trial for trial in counted if trial.spec.seed < looks_at[look]]
-        verdict = judge(
-            search, searched, decision.ending, looked_at, task.metric.mode, task.settings, looks_at
-        )
+        verdict = judge(search, searched, decision.ending, looked_at, task.metric.mode, task.settings, looks_at)
         spent = sum(trial.iterations for trial in counted)
         if searched.proposed is not None:
             spent += searched.proposed.iterations
@@ -201,9 +197,7 @@ def _in_order(
     Returns:
         The trials that count, in their order; what would be decided next; and at which look.
     """
-    decide = (
-        strategy.decide_with_look if isinstance(strategy, Resolve) else lambda of: (strategy.decide(of), 0)
-    )
+    decide = strategy.decide_with_look if isinstance(strategy, Resolve) else lambda of: (strategy.decide(of), 0)
     if task.settings.race:  # it goes by curves as they come in
         decision, look = decide(trials)
         return trials, _unless_unused(task, searched, trials, decision), look

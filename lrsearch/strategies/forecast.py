@@ -46,9 +46,7 @@ def least_lag(at: Sequence[int], lags: Sequence[float], iterations: int, gains_l
         return -math.inf
     then = math.log(iterations if slope < 0 else newest)
     middle, freedom = mean_of(times), len(times) - 2
-    residues = math.fsum(
-        (lag - intercept - slope * time) ** 2 for time, lag in zip(times, means, strict=True)
-    )
+    residues = math.fsum((lag - intercept - slope * time) ** 2 for time, lag in zip(times, means, strict=True))
     distance = (then - middle) ** 2 / math.fsum((time - middle) ** 2 for time in times)
     error = math.sqrt(residues / freedom * (1 / len(times) + distance))
     return min(lags[-1], intercept + slope * then - _QUANTILES[freedom] * error)
@@ -62,7 +60,5 @@ def _stretches(at: Sequence[int], lags: Sequence[float]) -> tuple[list[float], l
     for iteration, lag in zip(at, lags, strict=True):
         if iteration > first:
             stretches[min(_STRETCHES, math.ceil((iteration - first) / width))].append((iteration, lag))
-    times, means = zip(
-        *(map(mean_of, zip(*stretch, strict=True)) for stretch in stretches.values()), strict=True
-    )
+    times, means = zip(*(map(mean_of, zip(*stretch, strict=True)) for stretch in stretches.values()), strict=True)
     return [math.log(time) for time in times], list(means)

@@ -28,9 +28,10 @@ from lrsearch.training.checkpoint import (
     save_checkpoint,
 )
 from lrsearch.training.device import training_device
-from lrsearch.training.generators import NONE, generators_of, restore_whole_state, whole_state
+from lrsearch.training.generators import NONE, restore_whole_state, whole_state
 from lrsearch.training.live_trial import LiveTrial
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
+from lrsearch.training.reach import generators_of
 from lrsearch.training.update import set_precision
 from lrsearch.training.workloads import check_callable, find_callable, seed_everything
 from lrsearch.trial import Curve, Diverged, Evaluation, Finished, Outcome, TrialSpec

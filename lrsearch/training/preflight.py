@@ -14,11 +14,11 @@ from lrsearch.errors import LRSearchError, WorkloadError
 from lrsearch.task.fingerprint import drawing_at_first, judged_by_own_weights, seeding_generators
 from lrsearch.task.model import Budget, Entry, Identity, Task
 from lrsearch.training.evaluation_weights import begin_training, evaluation_weights, has_mode
-from lrsearch.training.generators import generators_of
 from lrsearch.training.groups import GroupError
 from lrsearch.training.loop import LoopReplica, wait_for_abandoned
 from lrsearch.training.optimizers import check_names, check_optimizers, make_optimizer, stand_ins
 from lrsearch.training.progress import Progress
+from lrsearch.training.reach import generators_of
 from lrsearch.training.replica import Replica
 from lrsearch.training.update import autocast, compiling, prepare_model
 from lrsearch.training.workloads import described, find_callable, make_workload, where_raised

@@ -21,9 +21,10 @@ from lrsearch.training.checkpoint import (
 )
 from lrsearch.training.device import training_device
 from lrsearch.training.evaluation_weights import begin_training, evaluation_weights
-from lrsearch.training.generators import generators_of, restore_whole_state, whole_state
+from lrsearch.training.generators import restore_whole_state, whole_state
 from lrsearch.training.optimizers import make_optimizer
 from lrsearch.training.progress import CHECKPOINT_SECONDS, CHECKPOINT_SHARE, Progress, identity_of_replica
+from lrsearch.training.reach import generators_of
 from lrsearch.training.scales import scale_metrics
 from lrsearch.training.schedules import make_schedule
 from lrsearch.training.update import (

@@ -26,8 +26,9 @@ from lrsearch.task.workload import (
     workload_file,
 )
 from lrsearch.task.workload import described as described
-from lrsearch.training.generators import Generators, generators_of
+from lrsearch.training.generators import Generators
 from lrsearch.training.imports import load_file, use_code
+from lrsearch.training.reach import generators_of
 from lrsearch.workload import Workload
 
 

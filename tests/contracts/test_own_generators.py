@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lrsearch.engine.inline import InlineEngine
 from lrsearch.errors import WorkloadError
 from lrsearch.store.memory import MemoryStore
 from lrsearch.task import Task, parse_task
+from lrsearch.training import loop, replica
 from lrsearch.training.packs.check import why_not_together
 from lrsearch.training.packs.pack import Pack
 from lrsearch.training.preflight import check_trains
@@ -143,6 +145,16 @@ for number, (rate, seed) in enumerate(json.loads(sys.argv[2])):
 """
 FORMS = {"loop": "loop: mine.py:train", "workload": "workload: mine.py:make"}
 WHICH = [(0.03, 0), (0.03, 1), (0.1, 1)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def usual_checkpoints() -> Iterator[None]:
+    """The code of these tests saves at every turn, also in this process: let later tests find the usual."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (loop, replica):
+            for name in ("CHECKPOINT_SECONDS", "CHECKPOINT_SHARE"):
+                patch.setattr(module, name, getattr(module, name))
+        yield
 
 
 def written(folder: Path, form: str, code: str = DRAWS) -> Task:

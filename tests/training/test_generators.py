@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from lrsearch.errors import WorkloadError
-from lrsearch.training.generators import generators_of
+from lrsearch.training.reach import generators_of
 
 DATA = TensorDataset(torch.zeros(4))
 TORCH, NUMPY, OLD, PYTHON = (

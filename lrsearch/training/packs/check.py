@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from lrsearch.task.model import Task
-from lrsearch.training.generators import generators_of
 from lrsearch.training.packs.nested import StackError
 from lrsearch.training.packs.passes import Way
 from lrsearch.training.packs.stack import Stack
 from lrsearch.training.packs.turns import Turn
+from lrsearch.training.reach import generators_of
 from lrsearch.training.replica import Replica
 from lrsearch.training.workloads import described, find_callable
 from lrsearch.trial import TrialSpec
