@@ -116,6 +116,7 @@ def test_each_training_has_its_output_in_its_log(loud: Run) -> None:
 
 def test_what_is_shown_says_of_which_training_it_is(loud: Run) -> None:
     shown = re.findall(r"^(sgd-lr-\d+) \| (by print data read|by C)$", loud.err, re.MULTILINE)
+    assert shown
     assert sorted(shown) == sorted(
         (name, words) for name in loud.logs for words in ("by print data read", "by C")
     )
