@@ -17,6 +17,14 @@ settings.register_profile("fuzz", max_examples=1000, deadline=None)
 """``--hypothesis-profile=fuzz``: ten times what is usual."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def matplotlib_s_folder() -> Iterator[None]:
+    """Matplotlib keeps what fonts there are in a folder of its own, and not in that of the test that draws first."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setenv("MPLCONFIGDIR", folder)
+        yield
+
+
 @pytest.fixture(scope="session")
 def started_ray() -> Iterator[None]:
     """Ray with two processors, started once: engines use it as it is. Its folder is short, for sockets' sake."""
