@@ -217,7 +217,6 @@ class LoopReplica:
                     "of": self._identity,
                     "state": state,
                     "random": whole_state(self._device, self._generators),
-                    "drew_at_first": self._drew_at_first,
                     "curve": [[e.iteration, e.value, dict(e.metrics)] for e in self._curve],
                     "seconds": now,
                 },
@@ -257,7 +256,6 @@ class LoopReplica:
             Evaluation(iteration, value, metrics) for iteration, value, metrics in state["curve"]
         )
         self._seconds = state["seconds"]
-        self._drew_at_first = state.get("drew_at_first", False)  # one of an earlier version does not say
         restore_whole_state(state["random"], self._device, self._generators)
         return state["state"]
 
