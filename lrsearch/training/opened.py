@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,19 +11,33 @@ from typing import Any
 
 import yaml
 
+import cprop
+import lrsearch
 from lrsearch.task.fingerprint import code_of
 from lrsearch.task.model import Task
 from lrsearch.task.watch import watched_files
 
 _SHOWN = 3
 _INSTALLED = ("site-packages", "dist-packages")
+_NOT_OWN = tuple(
+    Path(folder).resolve()
+    for folder in (
+        *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+        *(module.__path__[0] for module in (lrsearch, cprop)),  # of which a checkout may lie there
+    )
+)
 _noting: list["_Opened"] = []
 
 
 class _Opened:
-    """What was opened to be read, and what was opened to be written, absolute."""
+    """What was opened to be read, and what was opened to be written, absolute.
+
+    Of what was imported before, sources are only read to be shown: in a traceback, or to whoever asks for them.
+    """
 
     def __init__(self) -> None:
+        modules = list(sys.modules.values())
+        self.imported = {Path(file) for module in modules if (file := getattr(module, "__file__", None))}
         self.read: dict[Path, None] = {}
         self.written: set[Path] = set()
 
@@ -72,10 +87,10 @@ def unwatched(task: Task, opened: _Opened, besides: Iterable[Path]) -> list[str]
         besides: files and folders that are not the user's, or are on record in another way.
     """
     folder, here = task.folder.resolve(), Path.cwd().resolve()
-    known = {*code_of(task).files, task.path.resolve(), *(path.resolve() for path in besides)}
+    known = {*_NOT_OWN, *(task.code or code_of(task)).files, task.path.resolve(), *(path.resolve() for path in besides)}
     known |= {path.resolve() for pattern in task.watch for path in watched_files(task, pattern).values()}
     found = set()
-    for path in opened.read.keys() - opened.written:
+    for path in opened.read.keys() - opened.written - opened.imported:
         path = _source_of(path).resolve()
         below = next((one for one in (folder, here) if path.is_relative_to(one)), None)
         if below is None or not path.is_file():
