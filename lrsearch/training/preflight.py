@@ -80,7 +80,7 @@ def check_trains(task: Task) -> Tried:
 def _generators_shown(task: Task) -> Identity:
     if task.provided is not None:
         return {}  # what an earlier search of this process left behind would count
-    return seeding_generators(task) if generators_of(find_callable(task)) else {}
+    return seeding_generators(task) if generators_of(find_callable(task)).places else {}
 
 
 @users_code.tried()
