@@ -118,10 +118,10 @@ class Workplace:
             take_over(self.of_study, self._driver.run)
 
     def difference(self) -> str | None:
-        """Say in a line what of packages, code or watched files is not as it is at the driver; None if nothing."""
+        """Return a line on what of packages, code or watched files is not as it is at the driver; None if nothing."""
         driver, host = self._driver, socket.gethostname()
-        for name, there in driver.packages.items():
-            if (here := packages_here()[name]) != there:
+        for name, here in packages_here().items() if driver.packages else ():
+            if here != (there := driver.packages[name]):
                 return f"{host} has {name} {here}, and {driver.host} has {there}; install the same on both"
         try:
             # A function came with the task, and what it imports of the user's own was imported with it.
@@ -144,7 +144,7 @@ class Workplace:
         return None
 
     def data_difference(self) -> str | None:
-        """Say in a line which data that was read here is other than what the driver read; None if none is."""
+        """Return a line on which data that was read here is other than what the driver read; None if none is."""
         from lrsearch import datasets  # imports torch, which the driver need not wait for
 
         expected = data_of(identity_of(self._driver.task))

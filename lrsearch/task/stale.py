@@ -41,7 +41,7 @@ def check_current(files: Mapping[Path, bytes]) -> None:
 
 
 def _changed(module: ModuleType, path: Path, content: bytes) -> str | None:
-    """Say which function of a module does not stand in its file any more, or which plain value there is another."""
+    """Return which function of a module does not stand in its file any more, or which plain value there is another."""
     try:
         tree = ast.parse(content)
         written = compile(content, str(path), "exec", dont_inherit=True)

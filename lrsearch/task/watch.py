@@ -60,7 +60,7 @@ def watched_files(task: Task, pattern: str) -> dict[str, Path]:
 
 
 def watched_change(task: Task) -> str | None:
-    """Say in a line what of the watched files is not as it was when the run began; None if all is."""
+    """Return a line on what of the watched files is not as it was when the run began; None if all is."""
     if task.identity is None or not task.watch:
         return None
     try:

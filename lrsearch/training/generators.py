@@ -51,7 +51,7 @@ class Generators:
                 ) from error
 
     def state(self) -> dict[str, Any]:
-        """Give where each is, as plain data and tensors."""
+        """Return where each is, as plain data and tensors."""
         return {place: _state(generator) for place, generator in self._found.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -70,7 +70,7 @@ NONE = Generators({})
 
 
 def whole_state(device: torch.device, generators: Generators) -> dict[str, Any]:
-    """Give the state of every generator that a training may draw from: the global ones, and the user's own."""
+    """Return the state of every generator that a training may draw from: the global ones, and the user's own."""
     return {**random_state(device), "own": generators.state()}
 
 

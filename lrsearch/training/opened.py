@@ -103,7 +103,7 @@ def unwatched(task: Task, opened: _Opened, besides: Iterable[Path]) -> list[str]
 
 
 def unwatched_line(task: Task, files: list[str]) -> str:
-    """Say in a line which files are read and not watched, and what to add to the task."""
+    """Return a line on which files are read and not watched, and what to add to the task."""
     shown = ", ".join(files[:_SHOWN])
     more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
     named = files if len(files) <= _SHOWN else sorted({os.path.dirname(file) or file for file in files})

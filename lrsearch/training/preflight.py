@@ -182,7 +182,7 @@ def _seconds(function: Callable[..., object], *arguments: object) -> float:
 
 
 def _try_once(task: Task, entries: Sequence[str]) -> tuple[int, set[str]]:
-    """Give the number of parameters, and the entries whose optimizer has other weights to evaluate by."""
+    """Return the number of parameters, and the entries whose optimizer has other weights to evaluate by."""
     torch.set_num_threads(task.resources.cpus)
     workload = make_workload(task, entries[0], seed=0)
     try:
